@@ -1,0 +1,1 @@
+"""Speed measurements: `compare` against Keras's backends, `ops` for the cost of one op."""

@@ -1,0 +1,37 @@
+"""Arrays and devices: the only place that knows whether NumPy or CuPy is at work."""
+
+from minikeras.arrays.device import (
+    Device,
+    current_device,
+    default_device,
+    device_of,
+    device_scope,
+    set_default_device,
+    transfer,
+)
+from minikeras.arrays.library import (
+    NUMPY,
+    asarray,
+    cupy,
+    is_array,
+    library_of,
+    ndarray,
+    to_host,
+)
+
+__all__ = [
+    "NUMPY",
+    "Device",
+    "asarray",
+    "cupy",
+    "current_device",
+    "default_device",
+    "device_of",
+    "device_scope",
+    "is_array",
+    "library_of",
+    "ndarray",
+    "set_default_device",
+    "to_host",
+    "transfer",
+]

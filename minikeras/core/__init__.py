@@ -1,0 +1,1 @@
+"""Tensors, ops, gradients, variables, symbolic graphs, serialization."""

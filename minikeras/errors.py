@@ -1,0 +1,13 @@
+"""Wording shared by error messages."""
+
+
+def plain(value):
+    """A shape, dtype or nested structure as plain tuples and names, for 'Received: ...'."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"{getattr(value.dtype, 'name', value.dtype)}{tuple(value.shape)}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k!r}: {plain(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        inner = ", ".join(map(str, map(plain, value)))
+        return f"[{inner}]" if isinstance(value, list) else f"({inner})"
+    return repr(value)

@@ -1,0 +1,1 @@
+"""Kernels: computations on raw arrays, under the contract in `kernels/registry.py`."""

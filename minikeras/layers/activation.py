@@ -1,0 +1,117 @@
+"""Activations as layers."""
+
+from minikeras import activations, ops
+from minikeras.api.registry import public
+from minikeras.core.shape_rules import canonical_axes
+from minikeras.layers.layer import Layer
+
+
+class ElementwiseLayer(Layer):
+    """A layer whose output has the input's shape and mask."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@public("layers.Activation")
+class Activation(ElementwiseLayer):
+    """An activation function by name, or any function of one tensor.
+
+    >>> Activation("relu")([-1.0, 2.0]).numpy().tolist()
+    [0.0, 2.0]
+    """
+
+    def __init__(self, activation, **kwargs):
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, inputs):
+        return self.activation(inputs)
+
+
+@public("layers.ReLU")
+class ReLU(ElementwiseLayer):
+    """max_value above it; x above `threshold`; negative_slope (x - threshold) below.
+
+    Args:
+        max_value: upper limit, not negative; None: none.
+        negative_slope: slope below the threshold.
+        threshold: not negative.
+
+    >>> ReLU(max_value=1.0)([-1.0, 0.5, 3.0]).numpy().tolist()
+    [0.0, 0.5, 1.0]
+    """
+
+    def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
+        super().__init__(**kwargs)
+        for name, value in (
+            ("max_value", 0.0 if max_value is None else max_value),
+            ("negative_slope", negative_slope), ("threshold", threshold),
+        ):
+            if value is None or value < 0:
+                raise ValueError(
+                    f"{name} of a ReLU layer cannot be negative or None. Received: {name}={value}"
+                )
+        self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
+
+    def call(self, inputs):
+        return activations.relu(
+            inputs, negative_slope=self.negative_slope, max_value=self.max_value,
+            threshold=self.threshold,
+        )
+
+
+@public("layers.Softmax")
+class Softmax(ElementwiseLayer):
+    """exp(x) / sum(exp(x)) over `axis` (an int or a tuple).
+
+    `mask` (bool, broadcastable to the inputs): False entries get probability 0, unless all are
+    False: then the result is the softmax without a mask, never NaN.
+    """
+
+    def __init__(self, axis=-1, **kwargs):
+        super().__init__(**kwargs)
+        self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
+
+    def call(self, inputs, mask=None):
+        axis = tuple(self.axis) if isinstance(self.axis, list) else self.axis
+        if mask is not None:
+            lowest = -3e4 if self.compute_dtype == "float16" else -1e9
+            inputs = ops.where(mask, inputs, ops.add(inputs, lowest))
+        return ops.softmax(inputs, axis=canonical_axes(axis, len(inputs.shape)))
+
+
+@public("layers.LeakyReLU")
+class LeakyReLU(ElementwiseLayer):
+    """x where positive, negative_slope * x elsewhere."""
+
+    def __init__(self, negative_slope=0.3, **kwargs):
+        if "alpha" in kwargs:
+            negative_slope = kwargs.pop("alpha")
+        super().__init__(**kwargs)
+        if negative_slope is None or negative_slope < 0:
+            raise ValueError(
+                "The negative_slope value of a Leaky ReLU layer cannot be None or negative. "
+                f"Received: negative_slope={negative_slope}"
+            )
+        self.negative_slope = negative_slope
+
+    def call(self, inputs):
+        return ops.leaky_relu(inputs, negative_slope=self.negative_slope)
+
+
+@public("layers.ELU")
+class ELU(ElementwiseLayer):
+    """x where positive, alpha (exp(x) - 1) elsewhere."""
+
+    def __init__(self, alpha=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.alpha = alpha
+
+    def call(self, inputs):
+        return ops.elu(inputs, alpha=self.alpha)

@@ -1,0 +1,83 @@
+"""Embedding: a vector for each of a number of indices."""
+
+from minikeras import ops
+from minikeras.api.registry import public
+from minikeras.core.tensor import Tensor
+from minikeras.dtypes import is_int
+from minikeras.layers.dense import positive_int, set_weight_options, weight
+from minikeras.layers.layer import NO_QUANTIZATION, Layer
+
+
+@public("layers.Embedding")
+class Embedding(Layer):
+    """Rows of a table, by index.
+
+    Args:
+        input_dim: number of rows: indices are 0 ... input_dim - 1.
+        output_dim: length of a row.
+        embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table.
+        mask_zero: whether index 0 is padding: the output carries a mask that leaves it out.
+        weights: initial table.
+        lora_rank, lora_alpha, quantization_config: not supported.
+
+    Shapes: (batch, ...) integers -> (batch, ..., output_dim). An index out of range is an error
+    on the CPU; on a GPU its row is NaN.
+
+    >>> Embedding(10, 4)([[1, 2, 3]]).shape
+    (1, 3, 4)
+    """
+
+    def __init__(
+        self, input_dim, output_dim, embeddings_initializer="uniform",
+        embeddings_regularizer=None, embeddings_constraint=None, mask_zero=False, weights=None,
+        lora_rank=None, lora_alpha=None, quantization_config=None, **kwargs,
+    ):
+        if lora_rank or quantization_config:
+            raise NotImplementedError(NO_QUANTIZATION)
+        length = kwargs.pop("input_length", None)
+        if length is not None and "input_shape" not in kwargs:
+            kwargs["input_shape"] = (length,) if isinstance(length, int) else tuple(length)
+        super().__init__(**kwargs)
+        self.input_dim = positive_int(self, "input_dim", input_dim)
+        self.output_dim = positive_int(self, "output_dim", output_dim)
+        set_weight_options(
+            self, embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            embeddings_constraint=embeddings_constraint,
+        )
+        self.mask_zero, self.supports_masking, self.autocast = mask_zero, mask_zero, False
+        self.embeddings = None
+        self.lora_rank, self.lora_alpha, self.quantization_config = lora_rank, lora_alpha, None
+        if weights is not None:
+            self.build()
+            self.set_weights(weights if isinstance(weights, list) else [weights])
+
+    def build(self, input_shape=None):
+        if self.embeddings is None:
+            self.embeddings = weight(self, "embeddings", (self.input_dim, self.output_dim))
+
+    def call(self, inputs):
+        if not is_int(inputs.dtype):
+            inputs = ops.cast(inputs, "int32")
+        try:
+            rows = ops.take(self.embeddings, inputs, axis=0)
+        except IndexError as e:
+            highest = int(ops.max(inputs)) if isinstance(inputs, Tensor) else "?"
+            raise IndexError(
+                f'Layer "{self.name}" (Embedding) has rows 0 to {self.input_dim - 1}, but was '
+                f"given indices from {int(ops.min(inputs))} to {highest}. Raise `input_dim`, or "
+                "check the data."
+            ) from e
+        return ops.cast(rows, self.compute_dtype)
+
+    def compute_mask(self, inputs, mask=None):
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, self.output_dim)
+
+    def get_config(self):
+        config = super().get_config()
+        for name in ("weights", "lora_rank", "lora_alpha"):
+            config.pop(name, None)
+        return config

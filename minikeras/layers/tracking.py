@@ -1,0 +1,62 @@
+"""What belongs to a layer: variables, sublayers, metrics, seed generators in its attributes."""
+
+from minikeras.core.variable import Variable
+from minikeras.metrics.metric import Metric
+from minikeras.random.seed import SeedGenerator
+
+CONTAINERS = (list, tuple, dict, set)
+NEVER = {
+    "_init_arguments", "_inbound_nodes", "_outbound_nodes", "_own_variables", "_losses",
+    "_build_shapes", "_tracked", "input_spec", "_functional",
+}
+
+
+def may_hold(value, kinds):
+    """Whether an attribute's value is, or may come to hold, something that belongs to a layer.
+
+    A list without any such thing in it (a vocabulary) is not looked into again, an empty one is.
+    """
+    if isinstance(value, kinds):
+        return True
+    if isinstance(value, CONTAINERS):
+        values = value.values() if isinstance(value, dict) else value
+        return not values or any(v is None or may_hold(v, kinds) for v in values)
+    return False
+
+
+def walk(value, kinds, found, seen):
+    """Append to `found` what is of the kinds in a value, in order, each once."""
+    if isinstance(value, kinds):
+        if id(value) not in seen:
+            seen.add(id(value))
+            found.append(value)
+    elif isinstance(value, CONTAINERS):
+        for v in value.values() if isinstance(value, dict) else value:
+            walk(v, kinds, found, seen)
+
+
+class Tracker:
+    """Mixin: finds what the attributes hold, in the order they were first set."""
+
+    def _kinds(self):
+        raise NotImplementedError
+
+    def _note(self, name, value):
+        tracked = self.__dict__.setdefault("_tracked", {})
+        if name in NEVER:
+            return
+        if may_hold(value, self._kinds()):
+            tracked[name] = None
+        else:
+            tracked.pop(name, None)
+
+    def _found(self, kinds):
+        found, seen = [], set()
+        held = self.__dict__
+        for name in self._tracked:
+            if name in held:
+                walk(held[name], kinds, found, seen)
+        return found
+
+
+STATE_KINDS = (Variable, Metric, SeedGenerator)

@@ -1,0 +1,5 @@
+"""keras.losses."""
+
+from minikeras.api import namespaces
+
+__getattr__, __dir__, __all__ = namespaces.lazy("losses")

@@ -1,0 +1,409 @@
+"""Functional: a model that is a graph of layers and ops between Inputs and outputs."""
+
+from minikeras import tree
+from minikeras.core import serialization
+from minikeras.core.function import Function, node_of
+from minikeras.core.keras_tensor import KerasTensor
+from minikeras.core.operators import OPS
+from minikeras.core.tensor import Tensor, to_tensor
+from minikeras.dtypes import canonical
+from minikeras.layers.input_layer import InputLayer
+from minikeras.layers.layer import Layer
+from minikeras.models.model import Model, Trainer
+
+
+class Functional(Function, Model):
+    """See Model. Inputs and outputs may be nested structures."""
+
+    def __new__(cls, *args, **kwargs):
+        return Layer.__new__(cls, *args, **kwargs)
+
+    def __init__(self, inputs, outputs, name=None, **kwargs):
+        trainable = kwargs.pop("trainable", None)
+        self._check(inputs, outputs)
+        Layer.__init__(self, name=name, **kwargs)
+        Trainer.__init__(self)
+        object.__setattr__(self, "_inputs_struct", inputs)
+        object.__setattr__(self, "_outputs_struct", outputs)
+        self.__dict__["_inputs"] = tree.flatten(inputs)
+        self.__dict__["_outputs"] = tree.flatten(outputs)
+        if not all(_is_input(x) for x in self._inputs):
+            self._from_intermediate()
+        self._plan_graph()
+        self.built = True
+        if trainable is not None:
+            self.trainable = trainable
+
+    def _check(self, inputs, outputs):
+        for what, structure in (("inputs", inputs), ("outputs", outputs)):
+            for x in tree.flatten(structure):
+                if not isinstance(x, KerasTensor):
+                    raise ValueError(
+                        f"All `{what}` values must be KerasTensors. Received: {what}={structure} "
+                        f"including invalid value {x!r} of type {type(x)}"
+                    )
+
+    def _from_intermediate(self):
+        """Inputs from the middle of a graph: the part behind them on new Inputs."""
+        fresh = [
+            x if _is_input(x) else InputLayer(batch_shape=x.shape, dtype=x.dtype).output
+            for x in self._inputs
+        ]
+        part = Function(self._inputs_struct, self._outputs_struct, name=self.name)
+        outputs = part._run(tree.pack_sequence_as(self._inputs_struct, fresh))
+        self.__dict__["_inputs"], self.__dict__["_outputs"] = fresh, tree.flatten(outputs)
+        object.__setattr__(
+            self, "_inputs_struct", tree.pack_sequence_as(self._inputs_struct, fresh))
+        object.__setattr__(self, "_outputs_struct", outputs)
+
+    def _plan_graph(self):
+        self.__dict__["_order"] = []
+        self.__dict__["_operations"] = []
+        Function._plan(self)
+        self._sort_by_depth()
+        self.__dict__["_graph_layers"] = [o for o in self._operations if isinstance(o, Layer)]
+        names = [o.name for o in self._graph_layers]
+        twice = {n for n in names if names.count(n) > 1}
+        if twice:
+            raise ValueError(
+                f'The name "{sorted(twice)[0]}" is used {names.count(sorted(twice)[0])} times in '
+                "the model. All layer names should be unique."
+            )
+
+    def _sort_by_depth(self):
+        """Operations from the inputs on: farthest from the outputs first, as Keras lists them."""
+        depth = {}
+        for node in reversed(self._order):
+            own = depth.setdefault(id(node), 0)
+            for parent in node.parent_nodes:
+                depth[id(parent)] = max(depth.get(id(parent), 0), own + 1)
+        first = {id(o): i for i, o in enumerate(self._operations)}
+        deepest = {}
+        nodes = [*self._order, *(node_of(x) for x in self._inputs if hasattr(x, "_keras_history"))]
+        for node in nodes:
+            o = id(node.operation)
+            deepest[o] = max(deepest.get(o, 0), depth.get(id(node), 0))
+        self._operations.sort(key=lambda o: (-deepest[id(o)], first[id(o)]))
+
+    # ------------------------------------------------------------ layers and names
+    @property
+    def _layers(self):
+        own = self.__dict__.get("_graph_layers", [])
+        held = [x for x in self._found((Layer,)) if x is not self]
+        return own + [x for x in held if not any(x is o for o in own)]
+
+    @property
+    def input_names(self):
+        """Names of the inputs, in flat order."""
+        return [x._keras_history.operation.name for x in self._inputs]
+
+    @property
+    def output_names(self):
+        """Names of the outputs: of the layers that make them."""
+        return [x._keras_history.operation.name for x in self._outputs]
+
+    @property
+    def input(self):
+        return self._inputs_struct
+
+    @property
+    def output(self):
+        return self._outputs_struct
+
+    @property
+    def input_shape(self):
+        """Shapes of the inputs, in their structure."""
+        return tree.map_structure(lambda x: x.shape, self._inputs_struct)
+
+    @property
+    def output_shape(self):
+        """Shapes of the outputs, in their structure."""
+        return tree.map_structure(lambda x: x.shape, self._outputs_struct)
+
+    @property
+    def input_spec(self):
+        return None
+
+    @input_spec.setter
+    def input_spec(self, value):
+        if value is not None:
+            raise AttributeError("The input_spec of a functional model follows from its inputs.")
+
+    @property
+    def trainable(self):
+        return self._trainable
+
+    trainable = trainable.setter(Layer.trainable.fset)
+
+    # ------------------------------------------------------------ calling
+    def call(self, inputs, training=None, mask=None):
+        """Outputs for inputs in the structure of the model's."""
+        flat = self._standard(inputs)
+        if mask is not None:
+            for x, m in zip(flat, tree.flatten(mask)):
+                if m is not None:
+                    x._keras_mask = m
+        return self._run_flat(flat)
+
+    def _run_flat(self, flat):
+        values = {id(k): v for k, v in zip(self._inputs, flat)}
+        for node in self._order:
+            args, kwargs = node.fill(values)
+            result = node.operation(*args, **kwargs)
+            if type(result) in (Tensor, KerasTensor):
+                values[id(node.outputs[0])] = result
+                continue
+            for k, v in zip(node.outputs, tree.flatten(result)):
+                values[id(k)] = v
+        return tree.map_structure(lambda k: values[id(k)], self._outputs_struct)
+
+    def _run(self, inputs, call_operation=None):
+        if call_operation is None:
+            return self._run_flat(self._standard(inputs))
+        return Function._run(self, inputs, call_operation)
+
+    def _standard(self, inputs):
+        """The flat list of inputs, each in its Input's dtype and rank."""
+        if isinstance(inputs, dict) and not isinstance(self._inputs_struct, dict):
+            missing = [n for n in self.input_names if n not in inputs]
+            if missing:
+                raise ValueError(
+                    f"Missing data for input(s) {missing} of model '{self.name}'. You passed a "
+                    f"data dictionary with keys {sorted(inputs)}. Expected the following keys: "
+                    f"{self.input_names}"
+                )
+            flat = [inputs[n] for n in self.input_names]
+        elif isinstance(self._inputs_struct, dict) and isinstance(inputs, dict):
+            missing = [k for k in self._inputs_struct if k not in inputs]
+            if missing:
+                raise ValueError(
+                    f"Missing data for input(s) {missing} of model '{self.name}'. "
+                    f"Received: keys {sorted(inputs)}"
+                )
+            flat = tree.flatten({k: inputs[k] for k in self._inputs_struct})
+        else:
+            flat = tree.flatten(inputs)
+        if len(flat) != len(self._inputs):
+            raise ValueError(
+                f"Layer '{self.name}' expected {len(self._inputs)} input(s). Received "
+                f"{len(flat)} instead."
+            )
+        return [self._adjusted(x, k) for x, k in zip(flat, self._inputs)]
+
+    def _adjusted(self, x, k):
+        if x is None:
+            if getattr(k._keras_history.operation, "optional", False):
+                return None
+            raise ValueError(
+                f"Input '{k.name}' of model '{self.name}' is None, but it is not optional."
+            )
+        mask = getattr(x, "_keras_mask", None)
+        before = x
+        if not isinstance(x, (Tensor, KerasTensor)):
+            x = to_tensor(x)
+        if str(getattr(x.dtype, "name", x.dtype)) != k.dtype:
+            x = OPS["cast"](x, canonical(k.dtype))
+        shape, wanted = tuple(x.shape), k.shape
+        if len(shape) == len(wanted) + 1 and shape[-1] == 1:
+            x = OPS["squeeze"](x, axis=-1)
+        elif len(shape) == len(wanted) - 1 and wanted[-1] == 1:
+            x = OPS["expand_dims"](x, -1)
+        fits = len(x.shape) == len(wanted) and all(
+            a is None or b is None or a == b for a, b in zip(x.shape, wanted)
+        )
+        if not fits:
+            name = k._keras_history.operation.name
+            raise ValueError(
+                f"Invalid input shape for input '{name}' of model '{self.name}': expected shape "
+                f"{wanted}, but input has incompatible shape {shape}"
+            )
+        if mask is not None and x is not before:
+            x._keras_mask = mask
+        return x
+
+    def compute_output_spec(self, inputs, training=None, mask=None):
+        return Function.compute_output_spec(self, inputs)
+
+    def compute_output_shape(self, input_shape):
+        return Function.compute_output_shape(self, input_shape)
+
+    def _maybe_build(self, arguments):
+        self.built = True
+
+    def build(self, input_shape=None):
+        """Built since it was made."""
+        self.built = True
+
+    # ------------------------------------------------------------ configuration
+    def get_config(self):
+        """The graph as plain values: layers, their connections, inputs and outputs."""
+        if type(self) not in (Functional, Model) and _overrides_init(type(self)):
+            return Model.get_config(self)
+        keys = _node_numbers(self)
+        layers = []
+        for operation in self._operations:
+            config = serialization.serialize_keras_object(operation)
+            config["name"] = operation.name
+            config["inbound_nodes"] = [
+                _node_config(node, keys)
+                for node in operation._inbound_nodes
+                if (id(operation), id(node)) in keys and node.inputs
+            ]
+            layers.append(config)
+
+        def place(x):
+            node = node_of(x)
+            operation = x._keras_history.operation
+            return [operation.name, keys[id(operation), id(node)], x._keras_history.tensor_index]
+
+        def places(structure):
+            return tree.map_structure(place, structure)
+
+        inputs, outputs = places(self._inputs_struct), places(self._outputs_struct)
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "layers": layers,
+            "input_layers": inputs,
+            "output_layers": outputs,
+        }
+
+    @staticmethod
+    def from_graph_config(cls, config, custom_objects=None):
+        """A functional model from its configuration."""
+        with serialization.CustomObjectScope(custom_objects or {}):
+            made = {}
+            waiting = []
+            for layer_config in config["layers"]:
+                layer = serialization.deserialize_keras_object(layer_config)
+                made[layer_config["name"]] = layer
+                waiting += [(layer, node) for node in layer_config["inbound_nodes"]]
+            _connect(made, waiting)
+
+        def tensor(place):
+            name, node, index = place
+            return made[name]._inbound_nodes[node].outputs[index]
+
+        def tensors(structure):
+            if _is_place(structure):
+                return tensor(structure)
+            if isinstance(structure, dict):
+                return {k: tensors(v) for k, v in structure.items()}
+            return [tensors(v) for v in structure]
+
+        def single(structure):
+            value = tensors(structure)
+            if isinstance(value, list) and len(value) == 1:
+                return value[0]
+            return value
+
+        options = {"name": config.get("name"), "trainable": config.get("trainable")}
+        return cls(
+            inputs=single(config["input_layers"]), outputs=single(config["output_layers"]),
+            **options,
+        )
+
+
+def _connect(made, waiting):
+    """Call the layers as their nodes say, as soon as what they need is there."""
+    while waiting:
+        later = []
+        for layer, node in waiting:
+            try:
+                args, kwargs = _node_arguments(node, made)
+            except _NotYet:
+                later.append((layer, node))
+                continue
+            layer(*args, **kwargs)
+        if len(later) == len(waiting):
+            names = sorted({layer.name for layer, _ in later})
+            raise ValueError(f"The graph's configuration cannot be connected: {names} wait.")
+        waiting = later
+
+
+class _NotYet(Exception):
+    pass
+
+
+def _node_arguments(node, made):
+    if not isinstance(node, dict):
+        raise ValueError(
+            "This configuration is of Keras 2; load it with models.load_model from its file."
+        )
+
+    def value(x):
+        if isinstance(x, dict) and x.get("class_name") == "__keras_tensor__":
+            name, index, output = x["config"]["keras_history"]
+            nodes = made[name]._inbound_nodes
+            if index >= len(nodes):
+                raise _NotYet
+            return nodes[index].outputs[output]
+        if isinstance(x, dict) and "class_name" not in x:
+            return {k: value(v) for k, v in x.items()}
+        if isinstance(x, list):
+            return [value(v) for v in x]
+        if isinstance(x, tuple):
+            return tuple(value(v) for v in x)
+        return serialization.deserialize_keras_object(x)
+
+    return [value(a) for a in node["args"]], {k: value(v) for k, v in node["kwargs"].items()}
+
+
+def _node_config(node, keys):
+    def value(x):
+        if isinstance(x, KerasTensor):
+            operation = x._keras_history.operation
+            number = keys[id(operation), id(node_of(x))]
+            return {
+                "class_name": "__keras_tensor__",
+                "config": {
+                    "shape": list(x.shape), "dtype": x.dtype,
+                    "keras_history": [operation.name, number, x._keras_history.tensor_index],
+                },
+            }
+        return x
+
+    args = tree.map_structure(value, list(node.args))
+    kwargs = tree.map_structure(value, node.kwargs)
+    return {
+        "args": [_serialized(a) for a in args],
+        "kwargs": {k: _serialized(v) for k, v in kwargs.items()},
+    }
+
+
+def _serialized(x):
+    if isinstance(x, dict) and x.get("class_name") == "__keras_tensor__":
+        return x
+    if isinstance(x, list):
+        return [_serialized(v) for v in x]
+    if isinstance(x, dict):
+        return {k: _serialized(v) for k, v in x.items()}
+    return serialization.serialize_keras_object(x)
+
+
+def _node_numbers(model):
+    """(operation, node) -> the node's number among the operation's nodes of this model."""
+    keys = {}
+    inside = {id(n) for n in model._order}
+    inside |= {id(node_of(x)) for x in model._inputs if hasattr(x, "_keras_history")}
+    for operation in model._operations:
+        number = 0
+        for node in operation._inbound_nodes:
+            if id(node) in inside:
+                keys[id(operation), id(node)] = number
+                number += 1
+    return keys
+
+
+def _is_place(x):
+    return isinstance(x, (list, tuple)) and len(x) == 3 and isinstance(x[0], str) and isinstance(
+        x[1], int)
+
+
+def _overrides_init(cls):
+    return cls.__init__ is not Functional.__init__
+
+
+def _is_input(x):
+    return hasattr(x, "_keras_history") and isinstance(x._keras_history.operation, InputLayer)
+

@@ -1,0 +1,1 @@
+"""fit, evaluate, predict: loops, compiled losses and metrics."""

@@ -1,0 +1,329 @@
+"""Losses and metrics of a compiled model, matched to its outputs."""
+
+from minikeras import losses, metrics, ops, tree
+from minikeras.core.tensor import to_tensor
+from minikeras.metrics.metric import Metric
+
+ACCURACY = ("accuracy", "acc")
+CROSSENTROPY = ("crossentropy", "ce")
+
+
+def is_function_like(x):
+    """Whether x names or is one loss or metric."""
+    return x is None or callable(x) or isinstance(x, str) or (
+        isinstance(x, dict) and "class_name" in x and "config" in x
+    )
+
+
+def _short_name(fn):
+    """A name for a loss or metric given as a function or class."""
+    return getattr(fn, "name", None) or getattr(fn, "__name__", type(fn).__name__)
+
+
+# ---------------------------------------------------------------- by shape
+def _kind(y_true, y_pred):
+    """'binary', 'categorical' or 'sparse', from the shapes of targets and outputs."""
+    shape_true, shape_pred = tuple(y_true.shape), tuple(y_pred.shape)
+    if not shape_pred or shape_pred[-1] == 1:
+        return "binary"
+    same = len(shape_true) == len(shape_pred) and shape_true[-1] == shape_pred[-1]
+    if same and len(shape_pred) >= 2:
+        return "categorical"
+    if len(shape_true) == 1 and len(shape_pred) == 1:
+        return "binary"
+    return "sparse"
+
+
+def get_metric(identifier, y_true, y_pred):
+    """A Metric from a name, function or object; "accuracy" and "crossentropy" go by the shapes."""
+    if identifier is None or isinstance(identifier, Metric):
+        return identifier
+    if isinstance(identifier, str) and identifier.lower() in ACCURACY + CROSSENTROPY:
+        kind = _kind(y_true, y_pred)
+        family = "Accuracy" if identifier.lower() in ACCURACY else "Crossentropy"
+        prefix = {"binary": "Binary", "categorical": "Categorical", "sparse": "SparseCategorical"}
+        return getattr(metrics, prefix[kind] + family)(name=str(identifier))
+    found = metrics.get(identifier)
+    if isinstance(identifier, str):
+        name = identifier
+    else:
+        name = _short_name(found)
+    if not isinstance(found, Metric):
+        found = metrics.MeanMetricWrapper(found, name=name)
+    return found
+
+
+def get_loss(identifier):
+    """A Loss from a name, function or object."""
+    if identifier is None:
+        return None
+    found = losses.get(identifier)
+    if not isinstance(found, losses.Loss):
+        found = losses.LossFunctionWrapper(found, name=_short_name(found))
+    return found
+
+
+# ---------------------------------------------------------------- matching outputs
+def flat_names(y_pred, output_names):
+    """A name for each flat output."""
+    if isinstance(y_pred, dict):
+        flat = [k for k in sorted(y_pred) for _ in tree.flatten(y_pred[k])]
+        return flat
+    flat = tree.flatten(y_pred)
+    if output_names and len(output_names) == len(flat):
+        return list(output_names)
+    return [f"output_{i}" for i in range(len(flat))]
+
+
+def per_output(given, y_pred, names, what, single=is_function_like):
+    """One entry of `given` (a loss, a list of metrics, a weight) for each flat output."""
+    flat = tree.flatten(y_pred)
+    if given is None:
+        return [None] * len(flat)
+    if single(given):
+        return [given] * len(flat)
+    if isinstance(given, dict):
+        keys = sorted(y_pred) if isinstance(y_pred, dict) else names
+        unknown = [k for k in given if k not in keys and k not in names]
+        if unknown:
+            raise ValueError(
+                f"In the dict argument `{what}`, key '{unknown[0]}' does not correspond to any "
+                f"model output. Received: {what}={given}. The outputs are {keys}."
+            )
+        return [given.get(n, given.get(k)) for n, k in zip(names, keys)] if len(keys) == len(
+            names) else [given.get(n) for n in names]
+    if len(given) != len(flat):
+        raise ValueError(
+            f"The argument `{what}` has {len(given)} entries for {len(flat)} model output(s). "
+            f"It should have one for each output. Received: {what}={given}"
+        )
+    return list(given)
+
+
+def flat_targets(values, y_pred, names, what):
+    """Targets or weights as a flat list, one for each output (None where there is none)."""
+    count = len(tree.flatten(y_pred))
+    if values is None:
+        return [None] * count
+    if isinstance(values, dict):
+        keys = [k for k in names if k in values] if not isinstance(y_pred, dict) else None
+        if isinstance(y_pred, dict):
+            return [values.get(k) for k in sorted(y_pred)]
+        if not keys:
+            raise ValueError(
+                f"The keys of `{what}` {sorted(values)} are not names of outputs: {names}."
+            )
+        return [values.get(n) for n in names]
+    if isinstance(values, (list, tuple)):
+        flat = []
+        for v in values:
+            flat += [v] if v is None else tree.flatten(v)
+    else:
+        flat = [values]
+    if len(flat) == 1 and count > 1 and what == "sample_weight":
+        return flat * count
+    if len(flat) != count:
+        raise ValueError(
+            f"`{what}` has {len(flat)} array(s) for {count} model output(s). "
+            f"Received: {[getattr(v, 'shape', v) for v in flat]}"
+        )
+    return flat
+
+
+class CompileLoss:
+    """The sum of the outputs' losses, weighted; a running mean for each output if several."""
+
+    def __init__(self, loss, loss_weights=None, output_names=None):
+        if loss_weights is not None and not isinstance(loss_weights, (list, tuple, dict, float,
+                                                                      int)):
+            raise TypeError(
+                "`loss_weights` must be a number, a list or a dict. "
+                f"Received: loss_weights={loss_weights}"
+            )
+        self.user_loss, self.user_weights = loss, loss_weights
+        self.output_names = output_names
+        self.built, self.losses, self.weights, self.trackers = False, None, None, []
+        for entry in _entries(loss):
+            get_loss(entry)  # names are checked when the model is compiled
+
+    def build(self, y_pred):
+        """Match the losses to the outputs."""
+        names = flat_names(y_pred, self.output_names)
+        given = per_output(self.user_loss, y_pred, names, "loss")
+        weights = per_output(
+            self.user_weights, y_pred, names, "loss_weights",
+            lambda x: isinstance(x, (int, float)),
+        )
+        self.names = names
+        self.losses = [get_loss(g) for g in given]
+        self.weights = weights
+        if len(names) > 1:
+            self.trackers = [
+                None if loss is None else metrics.Mean(name=f"{name}_loss")
+                for name, loss in zip(names, self.losses)
+            ]
+        else:
+            self.trackers = [None]
+        self.built = True
+
+    @property
+    def metrics(self):
+        """The running means of the outputs' losses."""
+        return [t for t in self.trackers if t is not None]
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        if not self.built:
+            self.build(y_pred)
+        flat_pred = tree.flatten(y_pred)
+        flat_true = flat_targets(y_true, y_pred, self.names, "y")
+        flat_weight = flat_targets(sample_weight, y_pred, self.names, "sample_weight")
+        total = None
+        rows = zip(self.losses, self.weights, self.trackers, flat_true, flat_pred, flat_weight)
+        for loss, scale, tracker, true, pred, weight in rows:
+            if loss is None or true is None:
+                continue
+            value = ops.cast(loss(true, pred, weight), "float32" if _half(pred) else pred.dtype)
+            if tracker is not None:
+                tracker.update_state(
+                    ops.stop_gradient(value), sample_weight=pred.shape[0] if pred.shape else 1)
+            if scale is not None:
+                value = value * scale
+            total = value if total is None else total + value
+        return total
+
+
+def _half(x):
+    return str(getattr(x.dtype, "name", x.dtype)) in ("float16", "bfloat16")
+
+
+def _entries(loss):
+    if is_function_like(loss):
+        return [] if loss is None else [loss]
+    values = loss.values() if isinstance(loss, dict) else loss
+    return [e for v in values for e in _entries(v)]
+
+
+class CompileMetrics(Metric):
+    """The metrics of all outputs, with the names that logs use."""
+
+    def __init__(self, metrics, weighted_metrics, name="compile_metrics", output_names=None):
+        super().__init__(name=name)
+        for what, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
+            if value is not None and not isinstance(value, (list, tuple, dict)):
+                raise ValueError(
+                    f"Expected `{what}` argument to be a list, tuple, or dict. "
+                    f"Received instead: {what}={value} of type {type(value)}"
+                )
+        self.user_metrics, self.user_weighted = metrics, weighted_metrics
+        self.output_names, self.built = output_names, False
+        self._rows = []  # (metric, log name, flat output, weighted)
+
+    def build(self, y_true, y_pred):
+        """Match the metrics to the outputs."""
+        names = flat_names(y_pred, self.output_names)
+        flat_pred = tree.flatten(y_pred)
+        flat_true = flat_targets(y_true, y_pred, names, "y")
+        self.names, self._rows = names, []
+        for given, what, weighted in (
+            (self.user_metrics, "metrics", False),
+            (self.user_weighted, "weighted_metrics", True),
+        ):
+            for i, entries in enumerate(self._per_output(given, y_pred, names, what)):
+                for entry in entries:
+                    if entry is None or flat_true[i] is None:
+                        continue
+                    metric = get_metric(entry, flat_true[i], flat_pred[i])
+                    self._rows.append([metric, None, i, weighted])
+        self._name_rows(len(flat_pred))
+        self.built = True
+
+    def _per_output(self, given, y_pred, names, what):
+        """A list of metrics for each flat output."""
+        if given is None:
+            return [[] for _ in names]
+        if isinstance(given, dict):
+            entries = per_output(given, y_pred, names, what)
+        elif len(names) == 1:
+            return [_listed(given[0]) if len(given) == 1 else list(given)]
+        elif all(is_function_like(g) for g in given) and len(given) != len(names):
+            entries = [list(given)] * len(names)
+        else:
+            entries = per_output(given, y_pred, names, what, single=lambda x: False)
+        return [_listed(e) for e in entries]
+
+    def _name_rows(self, outputs):
+        """Log names: of the metric, after the output's name where there are several."""
+        taken = set()
+        for row in self._rows:
+            base = row[0].name if outputs == 1 else f"{self.names[row[2]]}_{row[0].name}"
+            name, number = base, 0
+            while name in taken:
+                number += 1
+                name = f"weighted_{base}" if row[3] and number == 1 else f"{base}_{number}"
+            taken.add(name)
+            row[1] = name
+
+    @property
+    def metrics(self):
+        """The metrics, those of all outputs in a row."""
+        return [row[0] for row in self._rows]
+
+    @property
+    def variables(self):
+        """State of all the metrics."""
+        return [v for m in self.metrics for v in m.variables]
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Take a batch into account."""
+        if not self.built:
+            self.build(y_true, y_pred)
+        if not self._rows:
+            return
+        flat_pred = tree.flatten(y_pred)
+        flat_true = flat_targets(y_true, y_pred, self.names, "y")
+        flat_weight = flat_targets(sample_weight, y_pred, self.names, "sample_weight")
+        for metric, _, i, weighted in self._rows:
+            if weighted and flat_weight[i] is not None:
+                metric.update_state(flat_true[i], flat_pred[i], sample_weight=flat_weight[i])
+            else:
+                metric.update_state(flat_true[i], flat_pred[i])
+
+    def reset_state(self):
+        """Begin anew."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def result(self):
+        """{log name: value}."""
+        results = {}
+        for metric, name, _, _ in self._rows:
+            value = metric.result()
+            if isinstance(value, dict):
+                results.update(value)
+            else:
+                results[name] = value
+        return results
+
+    def get_config(self):
+        raise NotImplementedError("CompileMetrics is saved with its model.")
+
+    @classmethod
+    def from_config(cls, config):
+        raise NotImplementedError("CompileMetrics is loaded with its model.")
+
+
+def _listed(entry):
+    if entry is None:
+        return []
+    return list(entry) if isinstance(entry, (list, tuple)) else [entry]
+
+
+def as_tensors(structure):
+    """Arrays of a batch as Tensors; what is no array (strings) as it is."""
+
+    def convert(x):
+        if x is None or getattr(getattr(x, "dtype", None), "kind", "f") in "OUST":
+            return x
+        return to_tensor(x)
+
+    return tree.map_structure(convert, structure)

@@ -1,0 +1,162 @@
+"""What optimizers do to four variables in seven steps of given gradients; schedules; initializers.
+
+Everything here runs on minikeras and on Keras alike (see package.py).
+"""
+
+import numpy as np
+
+from tests.golden import store
+from tests.golden.package import array, keras
+
+STEPS = 7
+SHAPES = {"dense/kernel": (3, 4), "dense/bias": (4,), "conv/kernel": (2, 3, 4),
+          "words/embeddings": (5, 2)}
+schedules = keras.optimizers.schedules
+
+CASES = {  # name: (class, arguments)
+    "sgd": ("SGD", {"learning_rate": 0.1}),
+    "sgd_momentum": ("SGD", {"learning_rate": 0.1, "momentum": 0.9}),
+    "sgd_nesterov": ("SGD", {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
+    "adam": ("Adam", {"learning_rate": 0.05}),
+    "adam_amsgrad": ("Adam", {"learning_rate": 0.05, "amsgrad": True, "beta_2": 0.5}),
+    "adam_epsilon": ("Adam", {"learning_rate": 0.05, "epsilon": 0.1, "beta_1": 0.5}),
+    "adamw": ("AdamW", {"learning_rate": 0.05, "weight_decay": 0.5}),
+    "adamax": ("Adamax", {"learning_rate": 0.05}),
+    "nadam": ("Nadam", {"learning_rate": 0.05}),
+    "rmsprop": ("RMSprop", {"learning_rate": 0.05}),
+    "rmsprop_momentum": ("RMSprop", {"learning_rate": 0.05, "momentum": 0.8, "rho": 0.5}),
+    "rmsprop_centered": ("RMSprop", {"learning_rate": 0.05, "centered": True, "epsilon": 0.01}),
+    "rmsprop_both": ("RMSprop", {"learning_rate": 0.05, "centered": True, "momentum": 0.5}),
+    "adagrad": ("Adagrad", {"learning_rate": 0.1}),
+    "adagrad_start": ("Adagrad", {"learning_rate": 0.1, "initial_accumulator_value": 1.0}),
+    "adadelta": ("Adadelta", {"learning_rate": 1.0, "epsilon": 0.01}),
+    "adafactor": ("Adafactor", {"learning_rate": 0.1}),
+    "adafactor_absolute": ("Adafactor", {"learning_rate": 0.1, "relative_step": False,
+                                         "clip_threshold": 0.5, "beta_2_decay": -0.5}),
+    "ftrl": ("Ftrl", {"learning_rate": 0.1}),
+    "ftrl_all": ("Ftrl", {"learning_rate": 0.1, "l1_regularization_strength": 0.2,
+                          "l2_regularization_strength": 0.1, "beta": 0.3,
+                          "l2_shrinkage_regularization_strength": 0.05}),
+    "ftrl_power": ("Ftrl", {"learning_rate": 0.1, "learning_rate_power": -0.7,
+                            "initial_accumulator_value": 0.5}),
+    "lion": ("Lion", {"learning_rate": 0.05}),
+    "lion_decay": ("Lion", {"learning_rate": 0.05, "weight_decay": 0.1, "beta_1": 0.5}),
+    "lamb": ("Lamb", {"learning_rate": 0.05}),
+    "lamb_decay": ("Lamb", {"learning_rate": 0.05, "weight_decay": 0.1}),
+    "muon": ("Muon", {"learning_rate": 0.05}),
+    "muon_plain": ("Muon", {"learning_rate": 0.05, "nesterov": False, "weight_decay": None,
+                            "rms_rate": None, "ns_steps": 3, "adam_lr_ratio": 0.5}),
+    "muon_embeddings": ("Muon", {"learning_rate": 0.05, "exclude_embeddings": False,
+                                 "exclude_layers": ["dense"], "adam_weight_decay": 0.2}),
+    "schedule_free": ("ScheduleFreeAdamW", {"learning_rate": 0.05}),
+    "schedule_free_warmup": ("ScheduleFreeAdamW", {"learning_rate": 0.05, "warmup_steps": 3,
+                                                   "weight_decay": 0.1}),
+    "clipnorm": ("SGD", {"learning_rate": 0.1, "clipnorm": 1.0}),
+    "clipvalue": ("Adam", {"learning_rate": 0.1, "clipvalue": 0.3}),
+    "global_clipnorm": ("SGD", {"learning_rate": 0.1, "global_clipnorm": 1.0, "momentum": 0.5}),
+    "weight_decay": ("SGD", {"learning_rate": 0.1, "weight_decay": 0.3}),
+    "loss_scale_factor": ("Adam", {"learning_rate": 0.1, "loss_scale_factor": 4.0,
+                                   "epsilon": 0.1}),
+    "ema": ("SGD", {"learning_rate": 0.1, "use_ema": True, "ema_momentum": 0.6}),
+    "ema_overwrite": ("Adam", {"learning_rate": 0.1, "use_ema": True, "ema_momentum": 0.6,
+                               "ema_overwrite_frequency": 3}),
+    "accumulation": ("SGD", {"learning_rate": 0.1, "gradient_accumulation_steps": 3}),
+    "accumulation_adam": ("Adam", {"learning_rate": 0.1, "gradient_accumulation_steps": 2,
+                                   "weight_decay": 0.1, "clipnorm": 1.0}),
+    "accumulation_ema": ("SGD", {"learning_rate": 0.1, "gradient_accumulation_steps": 2,
+                                 "use_ema": True, "ema_momentum": 0.6,
+                                 "ema_overwrite_frequency": 2}),
+    "schedule": ("SGD", {"learning_rate": ("ExponentialDecay", (0.1, 2, 0.5))}),
+    "schedule_adam": ("Adam", {"learning_rate": ("CosineDecay", (0.1, 5)), "weight_decay": 0.1}),
+    "schedule_accumulation": ("SGD", {"learning_rate": ("ExponentialDecay", (0.1, 2, 0.5)),
+                                      "gradient_accumulation_steps": 2}),
+}
+
+SCHEDULES = {
+    "cosine": ("CosineDecay", (0.1, 10)),
+    "cosine_alpha": ("CosineDecay", (0.1, 10, 0.2)),
+    "cosine_warmup": ("CosineDecay", (0.1, 10, 0.1, "c", 1.0, 4)),
+    "restarts": ("CosineDecayRestarts", (0.1, 8)),
+    "restarts_equal": ("CosineDecayRestarts", (0.1, 8, 1.0, 0.9)),
+    "restarts_all": ("CosineDecayRestarts", (0.1, 8, 1.5, 0.5, 0.1)),
+    "exponential": ("ExponentialDecay", (0.1, 7, 0.5)),
+    "exponential_stairs": ("ExponentialDecay", (0.1, 7, 0.5, True)),
+    "inverse": ("InverseTimeDecay", (0.1, 7, 0.5)),
+    "inverse_stairs": ("InverseTimeDecay", (0.1, 7, 0.5, True)),
+    "piecewise": ("PiecewiseConstantDecay", ([3, 9, 20], [1.0, 0.5, 0.2, 0.1])),
+    "polynomial": ("PolynomialDecay", (0.1, 10)),
+    "polynomial_square": ("PolynomialDecay", (0.1, 10, 0.01, 2.0)),
+    "polynomial_cycle": ("PolynomialDecay", (0.1, 10, 0.01, 0.5, True)),
+}
+PROBES = range(0, 41)
+
+
+def variables():
+    """Four variables of layers; values drawn from a fixed seed."""
+    rng = np.random.default_rng(1)
+    made = []
+    for path, shape in SHAPES.items():
+        scope, name = path.split("/")
+        with keras.name_scope(scope):
+            made.append(keras.Variable(rng.normal(size=shape).astype("float32"), name=name))
+    return made
+
+
+def gradients(step):
+    """The gradients of a step; those of step 3 are zero."""
+    rng = np.random.default_rng(100 + step)
+    return [rng.normal(size=shape).astype("float32") * (step != 3) for shape in SHAPES.values()]
+
+
+def optimizer(name):
+    """The optimizer of a case."""
+    kind, arguments = CASES[name]
+    arguments = dict(arguments, name="o")
+    if isinstance(arguments["learning_rate"], tuple):
+        schedule, values = arguments["learning_rate"]
+        arguments["learning_rate"] = getattr(schedules, schedule)(*values)
+    return getattr(keras.optimizers, kind)(**arguments)
+
+
+def trajectory(name):
+    """(values of the variables after each step (steps, 50), configuration, paths and shapes)."""
+    made, values = optimizer(name), variables()
+    made.build(values)
+    state = [[v.path, list(v.shape), keras.backend.standardize_dtype(v.dtype)]
+             for v in made.variables]
+    rows = []
+    for step in range(STEPS):
+        made.apply([keras.ops.convert_to_tensor(g) for g in gradients(step)])
+        rows.append(np.concatenate([array(v).ravel() for v in values]))
+    return np.stack(rows), store.config(keras.optimizers.serialize(made)), state
+
+
+def averaged(name):
+    """The variables after `finalize_variable_values`."""
+    made, values = optimizer(name), variables()
+    made.build(values)
+    for step in range(STEPS):
+        made.apply([keras.ops.convert_to_tensor(g) for g in gradients(step)])
+    made.finalize_variable_values(values)
+    return np.concatenate([array(v).ravel() for v in values])
+
+
+def schedule(name):
+    """A schedule's values at PROBES, and its configuration."""
+    kind, arguments = SCHEDULES[name]
+    made = getattr(schedules, kind)(*arguments)
+    values = np.array([float(array(made(step))) for step in PROBES], "float32")
+    return values, store.config(schedules.serialize(made))
+
+
+def every():
+    """(arrays, data) of everything above."""
+    arrays, data = {}, {"optimizers": {}, "state": {}, "schedules": {}}
+    for name in CASES:
+        arrays[f"trajectory {name}"], data["optimizers"][name], data["state"][name] = (
+            trajectory(name))
+    for name in ("ema", "ema_overwrite", "accumulation_ema"):
+        arrays[f"averaged {name}"] = averaged(name)
+    for name in SCHEDULES:
+        arrays[f"schedule {name}"], data["schedules"][name] = schedule(name)
+    return arrays, data

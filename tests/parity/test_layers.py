@@ -1,0 +1,63 @@
+"""Every layer case of `golden.layer_cases` against Keras: values, gradients, configuration."""
+
+import numpy as np
+import pytest
+from tests.golden import layers, store
+from tests.golden.layer_cases import CASES
+from tests.golden.package import array, keras
+
+ARRAYS = store.load_arrays("layers")
+FACTS = store.load_json("layers")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_and_gradients(name):
+    prefix = f"{name}: "
+    want = {k.removeprefix(prefix): v for k, v in ARRAYS.items() if k.startswith(prefix)}
+    got = layers.values(CASES[name])
+    assert set(got) == set(want)
+    for key, value in want.items():
+        scale = max(1.0, float(np.abs(value).max(initial=0)))
+        assert got[key].dtype == value.dtype
+        np.testing.assert_allclose(got[key], value, rtol=1e-5, atol=1e-5 * scale, err_msg=key)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_configuration_and_shapes(name):
+    got = layers.facts(CASES[name])
+    for key, value in FACTS[name].items():
+        if key == "unknown" and isinstance(value, str):
+            continue  # Keras has no answer for unknown sizes here; any is welcome
+        assert got[key] == value, key
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_configuration_remakes_the_layer(name):
+    layer = layers.made(CASES[name])
+    again = type(layer).from_config(layer.get_config())
+    assert store.config(again.get_config()) == FACTS[name]["config"]
+
+
+@pytest.mark.parametrize("noise_shape", [None, (None, 1, 8)])
+def test_dropout_keeps_scaled_entries(noise_shape):
+    x = np.ones((50, 40, 8), "float32")
+    y = array(keras.layers.Dropout(0.2, noise_shape=noise_shape, seed=1)(x, training=True))
+    kept = y != 0
+    np.testing.assert_allclose(y[kept], 1 / 0.8, rtol=1e-6)
+    draws = kept[:, 0] if noise_shape else kept
+    assert abs(draws.mean() - 0.8) < 5 * np.sqrt(0.16 / draws.size)  # five standard errors
+    if noise_shape:
+        assert (kept == kept[:, :1]).all()
+
+
+def test_dropout_draws_anew_and_repeats_with_its_seed():
+    x = np.ones((20, 20), "float32")
+
+    def two(seed):
+        layer = keras.layers.Dropout(0.5, seed=seed)
+        return array(layer(x, training=True)), array(layer(x, training=True))
+
+    first, second = two(7)
+    assert (first != second).any()
+    np.testing.assert_array_equal(first, two(7)[0])
+    np.testing.assert_array_equal(second, two(7)[1])
