@@ -9,8 +9,7 @@ from minikeras.ops import activation, elementwise
 for _name in """celu elu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid
         log_softmax mish relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus
         sparse_sigmoid sparsemax squareplus tanh_shrink threshold""".split():
-    if hasattr(activation, _name):
-        globals()[_name] = public(f"activations.{_name}")(getattr(activation, _name))
+    globals()[_name] = public(f"activations.{_name}")(getattr(activation, _name))
 tanh = public("activations.tanh")(elementwise.tanh)
 public("activations.swish")(activation.silu)
 public("activations.hard_swish")(activation.hard_silu)

@@ -2,8 +2,8 @@
 
 import re
 
-from minikeras import dtypes, ops
 from minikeras import config as settings
+from minikeras import dtypes, ops
 from minikeras.api import namespaces
 from minikeras.api.registry import public
 from minikeras.core.keras_tensor import KerasTensor
@@ -394,7 +394,7 @@ def deserialize(config, custom_objects=None):
 
 @public("dtype_policies.get")
 def get(identifier):
-    """A policy from its name ("mixed_float16", "int8_from_float32"), a dtype, configuration, itself.
+    """A policy from its name ("mixed_float16", "int8_from_float32"), dtype, config or itself.
 
     >>> get("bfloat16")
     <DTypePolicy "bfloat16">

@@ -107,6 +107,7 @@ class OrthogonalRegularizer(Regularizer):
         self.factor, self.mode = _penalty("factor", factor), mode
 
     def __call__(self, inputs):
+        inputs = ops.convert_to_tensor(inputs)
         if len(inputs.shape) != 2:
             raise ValueError(
                 "Inputs to OrthogonalRegularizer must have rank 2. "

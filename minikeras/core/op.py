@@ -90,6 +90,7 @@ class Op:
         self.required = len(parameters) - self.tensors - len(self.defaults)
         self._what_is_kept(vjp)
         OPS[self.name] = self
+        registry.FORWARDS[self.name] = forward, keeps
 
     def _what_is_kept(self, vjp):
         """Which inputs, and whether the result, the backward pass needs the values of."""

@@ -19,12 +19,14 @@ roles "bs>b": per array argument b(atch along axis 0) or s(hared); result b(atch
 An operand may be a Python number where a ufunc takes one.
 """
 
+import functools
 import os
 
 from minikeras import dtypes
 from minikeras.dtypes import Spec
 
 KERNELS = {}
+FORWARDS = {}  # ops' forwards by name, which others may call like kernels: xp.softplus(x)
 CHECK = os.environ.get("MINIKERAS_CHECK") == "1"
 PORTABLE = os.environ.get("MINIKERAS_KERNELS") == "portable"
 NUMBERS = (int, float, bool, complex)
@@ -135,15 +137,9 @@ class Emitter:
     def view(self, a, shape):
         """`a` in another shape, over the same memory."""
         v = a.reshape(shape)
-        if CHECK and v.size and not _shares_memory(v, a):
+        if CHECK and v.size and not self.xp.may_share_memory(v, a):
             raise AssertionError(f"a view of {a.shape} as {shape} would copy")
         return v
-
-
-def _shares_memory(v, a):
-    base = v if v.base is None else v.base
-    root = a if a.base is None else a.base
-    return v is a or base is root or base is a
 
 
 class Eager:
@@ -153,11 +149,22 @@ class Eager:
         self.library, self.emitter = library, Emitter(library)
 
     def __getattr__(self, name):
-        if name not in KERNELS:
-            raise AttributeError(f"there is no kernel {name!r}")
-        method = bind(KERNELS[name], self.library, self.emitter)
+        if name in KERNELS:
+            method = bind(KERNELS[name], self.library, self.emitter)
+        else:
+            method = forward_of(name, self)
         setattr(self, name, method)
         return method
+
+
+def forward_of(name, xp):
+    """The forward of the op `name` over a namespace, as a function like a kernel's."""
+    if name not in FORWARDS:
+        raise AttributeError(f"there is no kernel {name!r}")
+    forward, keeps = FORWARDS[name]
+    if keeps:
+        return lambda *args, **static: forward(xp, *args, **static)[0]
+    return functools.partial(forward, xp)
 
 
 def bind(kern, library, emitter):
@@ -245,9 +252,7 @@ class Symbolic:
     """`xp` on Specs: applies the rules; values are never looked at."""
 
     def __getattr__(self, name):
-        if name not in KERNELS:
-            raise AttributeError(f"there is no kernel {name!r}")
-        method = KERNELS[name].specs
+        method = KERNELS[name].specs if name in KERNELS else forward_of(name, self)
         setattr(self, name, method)
         return method
 

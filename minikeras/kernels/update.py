@@ -1,6 +1,6 @@
 """Kernels of optimizer steps: all variables of a dtype in one call.
 
-Arrays: scalars of the step (0-d), then for n variables the n variables, n of each slot, n gradients:
+Arrays: scalars of the step (0-d), then the n variables, n of each slot and n gradients,
 `(*scalars, w1 .. wn, m1 .. mn, g1 .. gn)`; the results are the new variables and slots, in that
 order. Each rule works by element and reads an element before it writes it. So a planner may let a
 result have the memory of its argument, and may lay the variables of a call side by side in one
@@ -9,10 +9,12 @@ buffer and call with n = 1.
 In a rule the paper's letters: w variable, g gradient, m and v moments; `_` marks the new value.
 """
 
-from minikeras.dtypes import FLOAT32, FLOAT64, Spec
-from minikeras.kernels.registry import Kernel
+import math
 
-PIECE = 1 << 15  # elements of which a CPU keeps all arrays in its cache
+from minikeras.dtypes import FLOAT32, FLOAT64, Spec
+from minikeras.kernels.registry import Kernel, function, kernel
+
+PIECE = 1 << 17  # elements of which a CPU keeps all arrays in its cache
 
 
 def update(scalars, slots, prepare=None):
@@ -46,7 +48,7 @@ def update(scalars, slots, prepare=None):
 
 
 def _pieces(k, new, old):
-    """(new, old) for one variable; on a CPU a large one in pieces, so that all stays in its cache."""
+    """(new, old) for one variable; a large one on a CPU in pieces that stay in its cache."""
     size = old[0].size
     if size <= 2 * PIECE or k.xp.kind != "cpu" or not all(a.flags.c_contiguous for a in old):
         return [(new, old)]
@@ -67,6 +69,38 @@ def _in_dtype(k, value, dtype):
     cast = k.scratch((), dtype)
     k(k.xp.copyto, cast, value, casting="unsafe")
     return cast
+
+
+# ---------------------------------------------------------------- side by side
+def _pack_spec(*arrays, dtype):
+    return Spec((sum(math.prod(a.shape) for a in arrays),), dtype)
+
+
+@kernel("opaque", _pack_spec)
+def pack(k, out, *arrays, dtype):
+    """The elements of all arrays, one array after the other, in one dtype."""
+    at = 0
+    for a in arrays:
+        n = math.prod(a.shape)
+        part = out[at : at + n].reshape(a.shape)  # contiguous: a view
+        k(k.xp.copyto, part, a, casting="unsafe")
+        at += n
+
+
+@pack.on("cpu")
+def _(k, out, *arrays, dtype):
+    k(k.xp.concatenate, arrays, axis=None, out=out, casting="unsafe")  # a call for all
+
+
+@function(lambda a, shapes: tuple(Spec(s, a.dtype) for s in shapes), kind="view")
+def unpack(xp, a, shapes):
+    """Views of what was packed."""
+    views, at = [], 0
+    for shape in shapes:
+        n = math.prod(shape)
+        views.append(a[at : at + n].reshape(shape))
+        at += n
+    return tuple(views)
 
 
 # ---------------------------------------------------------------- gradient descent

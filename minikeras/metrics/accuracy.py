@@ -1,7 +1,7 @@
 """Accuracies: how often predictions are right."""
 
-from minikeras import ops
 from minikeras import config as settings
+from minikeras import ops
 from minikeras.api.registry import public
 from minikeras.losses.loss import squeeze_or_expand_to_same_rank
 from minikeras.metrics.reduction import MeanMetricWrapper

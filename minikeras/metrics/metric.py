@@ -161,7 +161,7 @@ class Metric:
                 f"variables of {type(self).__name__} {self.name!r}, in the order of "
                 f"`metric.variables`. Expected {len(variables)}. Received: {len(values)}"
             )
-        return list(zip(variables, values))
+        return [(v, ops.convert_to_tensor(value)) for v, value in zip(variables, values)]
 
     # ------------------------------------------------------------ configuration
     def get_config(self):

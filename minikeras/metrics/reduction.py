@@ -21,6 +21,8 @@ def reduce_to_samplewise_values(values, sample_weight, reduce, dtype):
         values, sample_weight = squeeze_or_expand_to_same_rank(values, sample_weight)
         ndim = len(sample_weight.shape)
         values = _over(values, range(ndim, len(values.shape)), reduce)
+        if sample_weight.shape != values.shape:
+            sample_weight = ops.broadcast_to(sample_weight, values.shape)
         values = values * sample_weight
         sample_weight = _over(sample_weight, range(1, ndim), reduce)
     return _over(values, range(1, len(values.shape)), reduce), sample_weight

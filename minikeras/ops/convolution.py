@@ -18,7 +18,7 @@ from minikeras.ops.contraction import matmul  # noqa: F401 (gradients of gradien
 from minikeras.ops.families import numeric, publish
 from minikeras.ops.shaping import transpose  # noqa: F401 (likewise)
 
-KEPT = 1 << 18  # bytes of a sample's columns that are worth keeping
+KEPT = 1 << 17  # bytes of a sample's columns worth keeping: larger ones are made again faster
 MAJOR = 20  # up to this many taps times channels, columns are laid out tap by tap
 
 

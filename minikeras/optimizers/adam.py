@@ -4,8 +4,8 @@ from minikeras import ops
 from minikeras.api.registry import public
 from minikeras.core.op import op
 from minikeras.core.variable import Variable
-from minikeras.kernels import update  # noqa: F401  (declares the kernels)
-from minikeras.optimizers.optimizer import Optimizer, at_once, base_arguments, fused
+from minikeras.optimizers.fused import at_once
+from minikeras.optimizers.optimizer import Optimizer, base_arguments
 
 
 @op(vjp=False, variadic=True, outs="many")
@@ -66,7 +66,7 @@ class Adam(Optimizer):
         order = [self._get_variable_index(v) for v in variables]
         slots = [[column[i] for i in order] for column in self._slots_of_rule]
         iterations = ops.convert_to_tensor(self.iterations)
-        fused(
+        self._side_by_side.update(
             adam_update, [learning_rate, iterations], variables, slots, gradients,
             beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon, amsgrad=self.amsgrad,
         )
@@ -146,7 +146,7 @@ class Adamax(Optimizer):
 class Nadam(Optimizer):
     """Adam with Nesterov's momentum, whose strength mu grows to beta_1.
 
-        mu_t = beta_1 (1 - 0.96**(0.004 t) / 2)
+        mu_t = beta_1 (1 - 0.96**t / 2)
         m = beta_1 m + (1 - beta_1) g;  v = beta_2 v + (1 - beta_2) g**2
         m_hat = mu_{t+1} m / (1 - mu_1 ... mu_{t+1}) + (1 - mu_t) g / (1 - mu_1 ... mu_t)
         w = w - learning_rate m_hat / (sqrt(v / (1 - beta_2**t)) + epsilon)
@@ -157,7 +157,8 @@ class Nadam(Optimizer):
         epsilon: guards the division.
         **kwargs: those of `Optimizer`.
 
-    Reference: T. Dozat (2016), Incorporating Nesterov Momentum into Adam.
+    Reference: T. Dozat (2016), Incorporating Nesterov Momentum into Adam; there mu grows 250 times
+    more slowly. This is Keras's rule.
     """
 
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **kwargs):
@@ -174,7 +175,7 @@ class Nadam(Optimizer):
         self._track(self._u_product)
 
     def _mu(self, t):
-        return self.beta_1 * (1 - 0.5 * 0.96 ** (0.004 * t))
+        return self.beta_1 * (1 - 0.5 * 0.96**t)
 
     def _step(self, grads, variables):
         before = self._u_product.value  # mu_1 ... mu_{t-1}

@@ -10,8 +10,8 @@ from minikeras.api.registry import public
 from minikeras.core.operation import to_snake_case
 from minikeras.core.scopes import StatelessScope, auto_name, name_scope, state
 from minikeras.core.serialization import deserialize_keras_object, serialize_keras_object
-from minikeras.core.tensor import Tensor
 from minikeras.core.variable import Variable
+from minikeras.optimizers.fused import SideBySide
 from minikeras.optimizers.schedules import LearningRateSchedule
 
 
@@ -70,7 +70,8 @@ class Optimizer:
         self._check_arguments(ema_overwrite_frequency)
         self.built = False
         self._variables, self._trainable_variables, self._index = [], [], {}
-        self._excluded, self._excluded_names = set(), []
+        self._excluded, self._excluded_names = [], []
+        self._side_by_side = SideBySide()
         self._averages = self._accumulators = None
         self._iterations = self._counter("iteration", 0, "int")
         self._track(self._iterations)
@@ -251,10 +252,13 @@ class Optimizer:
                 self._step(grads, variables)
             if self.use_ema:
                 self._average()
-            for v in variables:
-                if v.constraint is not None:
-                    v.assign(v.constraint(v.value))
+            self._constrain(variables)
         self._iterations.assign_add(1)
+
+    def _constrain(self, variables):
+        for v in variables:
+            if v.constraint is not None:
+                v.assign(v.constraint(v.value))
 
     def _variables_for(self, grads, variables):
         if variables is None:
@@ -373,22 +377,23 @@ class Optimizer:
     # ------------------------------------------------------------ weight decay
     def exclude_from_weight_decay(self, var_list=None, var_names=None):
         """Leave variables out of weight decay: by themselves, or by a part of their names."""
-        self._excluded |= {id(v) for v in var_list or ()}
+        self._excluded += list(var_list or ())
         self._excluded_names += list(var_names or ())
 
     def _use_weight_decay(self, variable):
-        if id(variable) in self._excluded:
+        if any(v is variable for v in self._excluded):
             return False
         return not any(re.search(n, variable.name) for n in self._excluded_names)
 
     def _apply_weight_decay(self, variables):
-        if self.weight_decay is None:
-            return
+        if self.weight_decay is not None:
+            self._decay([v for v in variables if self._use_weight_decay(v)], self.weight_decay)
+
+    def _decay(self, variables, weight_decay):
+        factor = 1 - self._current_learning_rate() * weight_decay
         for v in variables:
-            if self._use_weight_decay(v):
-                value = v.value
-                factor = 1 - self._current_learning_rate() * self.weight_decay
-                v.assign(value * ops.cast(factor, value.dtype))
+            value = v.value
+            v.assign(value * ops.cast(factor, value.dtype))
 
     # ------------------------------------------------------------ helpers of rules
     def assign(self, variable, value):
@@ -416,7 +421,7 @@ class Optimizer:
                 "`optimizer.build(trainable_variables)` first."
             )
         for what, own, given in (
-            ("optimizer_variables", self._variables, optimizer_variables),
+            ("optimizer_variables", self.variables, optimizer_variables),
             ("trainable_variables", self._trainable_variables, trainable_variables),
         ):
             if len(own) != len(given):
@@ -458,12 +463,12 @@ class Optimizer:
                 "You are calling `set_weights()` on an optimizer that has not yet been built. "
                 "Please call `optimizer.build(trainable_variables)` first."
             )
-        if len(weights) != len(self._variables):
+        if len(weights) != len(self.variables):
             raise ValueError(
-                f"The optimizer has {len(self._variables)} variables. "
+                f"The optimizer has {len(self.variables)} variables. "
                 f"Received: {len(weights)} weights."
             )
-        for v, weight in zip(self._variables, weights):
+        for v, weight in zip(self.variables, weights):
             if tuple(getattr(weight, "shape", ())) != v.shape:
                 raise ValueError(
                     f"Optimizer variable {v.path} has the shape {v.shape}, not compatible with "
@@ -490,6 +495,13 @@ class Optimizer:
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name}>"
+
+    def __getstate__(self):
+        return {**self.__dict__, "_index": {}, "_side_by_side": SideBySide()}
+
+    def __setstate__(self, held):
+        self.__dict__.update(held)
+        self._index = {id(v): i for i, v in enumerate(self._trainable_variables)}
 
 
 BASE = tuple(inspect.signature(Optimizer).parameters)[:-1]
@@ -540,7 +552,8 @@ def base_arguments(cls):
     position or name, as usual, and the class's own go into its config.
     """
     own_init = cls.__init__
-    own = [p for p in inspect.signature(own_init).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    own = list(inspect.signature(own_init).parameters.values())
+    own = [p for p in own if p.kind is not p.VAR_KEYWORD]
     base = list(inspect.signature(Optimizer.__init__).parameters.values())
     names = {p.name for p in own}
     first = [p for p in own if p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -558,34 +571,3 @@ def base_arguments(cls):
     cls.__init__ = __init__
     cls.OWN = tuple(p.name for p in own if p.name not in (*BASE, "self"))
     return cls
-
-
-def at_once(update_all):
-    """Decorator: `update_step` from a function of lists (gradients, variables, learning rate)."""
-
-    @functools.wraps(update_all)
-    def update_step(self, gradient, variable, learning_rate):
-        update_all(self, [gradient], [variable], learning_rate)
-
-    update_step.at_once = update_all
-    return update_step
-
-
-def fused(op, scalars, variables, slots, gradients, **static):
-    """Call an update op once for all variables of a dtype, and assign the results.
-
-    Args:
-        op: an op over the list of tensors that kernels/update.py describes.
-        scalars: 0-d tensors.
-        slots: lists of variables parallel to `variables`.
-    """
-    groups = {}
-    for row in zip(variables, *slots, gradients):
-        groups.setdefault(row[0].value.dtype, []).append(row)
-    for dtype, rows in groups.items():
-        *targets, grads = zip(*rows)
-        targets = [v for column in targets for v in column]
-        grads = [g if type(g) is Tensor and g.dtype == dtype else ops.cast(g, dtype) for g in grads]
-        results = op([*scalars, *(v.value for v in targets), *grads], **static)
-        for v, value in zip(targets, results):
-            v.assign(value)

@@ -2,8 +2,8 @@
 
 from minikeras.api.registry import public
 from minikeras.core.op import op
-from minikeras.kernels import update  # noqa: F401  (declares the kernels)
-from minikeras.optimizers.optimizer import Optimizer, at_once, base_arguments, fused
+from minikeras.optimizers.fused import at_once
+from minikeras.optimizers.optimizer import Optimizer, base_arguments
 
 
 @op(vjp=False, variadic=True, outs="many")
@@ -51,7 +51,7 @@ class RMSprop(Optimizer):
     def update_step(self, gradients, variables, learning_rate):
         order = [self._get_variable_index(v) for v in variables]
         slots = [[column[i] for i in order] for column in self._slots_of_rule]
-        fused(
+        self._side_by_side.update(
             rmsprop_update, [learning_rate], variables, slots, gradients,
             rho=self.rho, momentum=self.momentum, epsilon=self.epsilon, centered=self.centered,
         )

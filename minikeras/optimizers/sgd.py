@@ -2,8 +2,8 @@
 
 from minikeras.api.registry import public
 from minikeras.core.op import op
-from minikeras.kernels import update  # noqa: F401  (declares the kernels)
-from minikeras.optimizers.optimizer import Optimizer, at_once, base_arguments, fused
+from minikeras.optimizers.fused import at_once
+from minikeras.optimizers.optimizer import Optimizer, base_arguments
 
 
 @op(vjp=False, variadic=True, outs="many")
@@ -53,7 +53,7 @@ class SGD(Optimizer):
         slots = []
         if self.momentum:
             slots = [[self.momentums[self._get_variable_index(v)] for v in variables]]
-        fused(
+        self._side_by_side.update(
             sgd_update, [learning_rate], variables, slots, gradients,
             momentum=self.momentum, nesterov=self.nesterov,
         )

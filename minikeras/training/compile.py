@@ -2,6 +2,7 @@
 
 from minikeras import losses, metrics, ops, tree
 from minikeras.core.tensor import to_tensor
+from minikeras.losses.loss import LossFunctionWrapper
 from minikeras.metrics.metric import Metric
 
 ACCURACY = ("accuracy", "acc")
@@ -59,7 +60,7 @@ def get_loss(identifier):
         return None
     found = losses.get(identifier)
     if not isinstance(found, losses.Loss):
-        found = losses.LossFunctionWrapper(found, name=_short_name(found))
+        found = LossFunctionWrapper(found, name=_short_name(found))
     return found
 
 

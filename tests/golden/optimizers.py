@@ -120,6 +120,7 @@ def optimizer(name):
 
 def trajectory(name):
     """(values of the variables after each step (steps, 50), configuration, paths and shapes)."""
+    keras.utils.clear_session()  # default names start anew
     made, values = optimizer(name), variables()
     made.build(values)
     state = [[v.path, list(v.shape), keras.backend.standardize_dtype(v.dtype)]
