@@ -33,6 +33,7 @@ FUNCTIONS = ("activations", "losses", "metrics")  # where a function of a bare n
 _REGISTERED = {}  # "package>name" -> class or function
 _NAMES = {}  # class or function -> "package>name"
 _KNOWN_AS = {}  # (module, class_name) -> class, for classes without a public path
+_NAMES_OF_CLASSES = {}  # the reverse
 _FINDERS = []  # functions (module, class_name) -> class or None
 
 
@@ -150,9 +151,6 @@ def known_as(module, class_name):
     return declare
 
 
-_NAMES_OF_CLASSES = {}
-
-
 def finder(find):
     """Register `find(module, class_name) -> class or None`, asked where the index knows none."""
     _FINDERS.append(find)
@@ -163,7 +161,7 @@ def finder(find):
 class _Reading(threading.local):
     safe = None  # None: safe, and no file is being read
     shared = None  # {id: object} of the open ObjectSharingScope
-    shared_ids = None  # {id(object): number}
+    shared_ids = None  # {id(object): (number, object)}
 
 
 _reading = _Reading()
@@ -210,9 +208,9 @@ class ObjectSharingScope:
 
 
 def _shared_number(obj):
-    if id(obj) not in _reading.shared_ids:
-        _reading.shared_ids[id(obj)] = len(_reading.shared_ids)
-    return _reading.shared_ids[id(obj)]
+    """The object's number in the open scope, which keeps it alive so that its id stays its own."""
+    numbers = _reading.shared_ids
+    return numbers.setdefault(id(obj), (len(numbers), obj))[0]
 
 
 # ---------------------------------------------------------------- serialize
@@ -352,8 +350,8 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, **kwar
     family = kwargs.pop("module_objects", None)
     if kwargs:
         raise TypeError(f"Unexpected arguments of deserialize_keras_object: {sorted(kwargs)}.")
-    with CustomObjectScope(custom_objects), SafeModeScope(
-            safe_mode if _reading.safe is None else _reading.safe and safe_mode):
+    outer = _reading.safe  # whoever reads the file decides, also for what is nested in it
+    with CustomObjectScope(custom_objects), SafeModeScope(safe_mode if outer is None else outer):
         return _deserialize(config, family)
 
 

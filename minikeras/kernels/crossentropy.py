@@ -11,6 +11,7 @@ from minikeras.dtypes import Spec
 from minikeras.kernels.registry import elementwise_spec, function, kernel, same_spec
 
 UINT32 = dtypes.canonical("uint32")
+SMALL = 2048  # elements
 
 
 # ---------------------------------------------------------------- rows and labels
@@ -47,7 +48,7 @@ def _subtract_at(flat, places, values):
 
 def _sums(k, a, out):
     """Sums of rows into `out`, of the shape of a without its last axis."""
-    k(k.xp.sum, a, -1, None, out, False)
+    k(k.xp.add.reduce, a, -1, None, out)  # what sum() calls, in half the time for small arrays
 
 
 def _column(k, a):
@@ -65,7 +66,7 @@ def _shifted(k, logits, out):
 def _normalized(k, p, sums):
     """exp and division by the row's sum, in place; `sums` (rows, 1) becomes its logarithm."""
     k(k.xp.exp, p, out=p)
-    k(k.xp.sum, p, -1, None, sums, True)
+    k(k.xp.add.reduce, p, -1, None, sums, True)
     k(k.xp.divide, p, sums, out=p)
     k(k.xp.log, sums, out=sums)
 
@@ -79,9 +80,13 @@ def _nonzero_sums(k, a, out):
 
 
 def _clip(k, a, epsilon, out):
-    one = a.dtype.type(1)
     low = a.dtype.type(epsilon)
-    k(k.xp.clip, a, low, one - low, out=out)
+    high = a.dtype.type(1) - low
+    if a.size > SMALL:
+        k(k.xp.clip, a, low, high, out=out)
+    else:  # clip() is faster by element, and slower to call
+        k(k.xp.maximum, a, low, out=out)
+        k(k.xp.minimum, out, high, out=out)
 
 
 @function(lambda labels, depth, dtype: Spec((*labels.shape, depth), dtype), kind="sample")

@@ -30,6 +30,7 @@ FORWARDS = {}  # ops' forwards by name, which others may call like kernels: xp.s
 CHECK = os.environ.get("MINIKERAS_CHECK") == "1"
 PORTABLE = os.environ.get("MINIKERAS_KERNELS") == "portable"
 NUMBERS = (int, float, bool, complex)
+HALF = dtypes.BFLOAT16
 
 
 class Kernel:
@@ -221,6 +222,11 @@ def _bind_ufunc(kern, library, emitter):
     def method(a, b):
         if type(a) is ndarray and type(b) is ndarray and a.shape != b.shape and a.size > 8192:
             return general(a, b)
+        if type(b) in NUMBERS:  # NumPy makes float32 of bfloat16 with a number
+            if a.dtype == HALF:
+                return general(a, HALF.type(b))
+        elif type(a) in NUMBERS and b.dtype == HALF:
+            return general(HALF.type(a), b)
         y = ufunc(a, b)
         return y if type(y) is ndarray else library.asarray(y)
 

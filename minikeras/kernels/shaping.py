@@ -57,7 +57,7 @@ def slice_view(xp, a, key):
 def slice_gradient(k, out, g, key, shape):
     """Zeros of `shape` with g at the slice `key`."""
     k(out.fill, 0)
-    k(k.xp.copyto, out[key], g)
+    k(k.xp.copyto, out[(*key, ...)], g)  # the ellipsis: a view also where one element is meant
 
 
 def _flip_spec(a, axis):

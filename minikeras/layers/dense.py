@@ -97,4 +97,6 @@ class Dense(Layer):
     def get_config(self):
         config = super().get_config()
         del config["lora_rank"], config["lora_alpha"]
+        if self.activity_regularizer is None:
+            del config["activity_regularizer"]
         return config

@@ -80,4 +80,5 @@ class Embedding(Layer):
         config = super().get_config()
         for name in ("weights", "lora_rank", "lora_alpha"):
             config.pop(name, None)
+        config.setdefault("activity_regularizer", None)
         return config

@@ -819,6 +819,9 @@ def _build_parameters(build):
     return [p.name for p in names if p.kind not in kinds]
 
 
+Layer.build = _wrapped_build(Layer.build)
+
+
 def _autocast_dtype(layer):
     policy = layer._policy
     return dtypes.canonical(policy.compute_dtype) if layer.autocast and dtypes.is_float(

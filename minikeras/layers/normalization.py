@@ -126,12 +126,6 @@ class BatchNormalization(Layer):
     def compute_output_shape(self, input_shape):
         return input_shape
 
-    def get_config(self):
-        config = super().get_config()
-        for name in ("renorm", "renorm_clipping", "renorm_momentum"):
-            config.pop(name)
-        return config
-
 
 @public("layers.LayerNormalization")
 class LayerNormalization(Layer):
@@ -158,7 +152,7 @@ class LayerNormalization(Layer):
                 "Expected an int or a list/tuple of ints for the argument 'axis'. "
                 f"Received: axis={axis}"
             )
-        self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
+        self.axis = list(axis) if isinstance(axis, (list, tuple)) else [axis]
         _check_epsilon(self, epsilon)
         self.epsilon, self.center, self.scale = epsilon, center, scale
         set_weight_options(
@@ -170,8 +164,7 @@ class LayerNormalization(Layer):
         self.gamma = self.beta = None
 
     def build(self, input_shape):
-        axis = tuple(self.axis) if isinstance(self.axis, list) else self.axis
-        axes = canonical_axes(axis, len(input_shape))
+        axes = canonical_axes(tuple(self.axis), len(input_shape))
         shape = tuple(input_shape[a] for a in axes)
         if None in shape:
             raise ValueError(
@@ -184,11 +177,13 @@ class LayerNormalization(Layer):
             self.beta = weight(self, "beta", shape)
 
     def call(self, inputs):
-        axis = tuple(self.axis) if isinstance(self.axis, list) else self.axis
         return ops.layer_normalization(
-            inputs, gamma=self.gamma, beta=self.beta, axis=axis, epsilon=self.epsilon,
+            inputs, gamma=self.gamma, beta=self.beta, axis=tuple(self.axis), epsilon=self.epsilon,
             **({"rms_scaling": True} if self.rms_scaling else {}),
         )
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "rms_scaling": self.rms_scaling}

@@ -87,20 +87,14 @@ class Loss:
     def __call__(self, y_true, y_pred, sample_weight=None):
         mask = mask_of(y_pred)
         with name_scope(self.name.replace("/", "_")):
-            y_pred = tree.map_structure(self._converted, y_pred)
-            if self.casts_targets:
-                y_true = tree.map_structure(self._converted, y_true)
-            else:
-                y_true = tree.map_structure(ops.convert_to_tensor, y_true)
+            y_pred = as_tensors(y_pred, self._dtype)
+            y_true = as_tensors(y_true, self._dtype if self.casts_targets else None)
             values = self.call(y_true, y_pred)
             own = mask_of(values)
             if own is not None:
                 mask = own if mask is None else ops.logical_and(own, mask)
             return reduce_weighted_values(
                 values, sample_weight, mask, self.reduction, dtype=self._dtype)
-
-    def _converted(self, x):
-        return ops.convert_to_tensor(x, dtype=self._dtype)
 
     def get_config(self):
         """Constructor arguments that make the same loss again."""
@@ -157,6 +151,16 @@ class LossFunctionWrapper(Loss):
         if "fn" in config:
             config = {**config, "fn": deserialize_keras_object(config["fn"])}
         return cls(**config)
+
+
+def as_tensors(x, dtype=None):
+    """A structure with tensors as its leaves; a list of numbers is one tensor."""
+    if isinstance(x, dict):
+        return {key: as_tensors(value, dtype) for key, value in x.items()}
+    if isinstance(x, (list, tuple)) and any(isinstance(v, dict) or hasattr(v, "shape") for v in x):
+        parts = [as_tensors(value, dtype) for value in x]
+        return tuple(parts) if isinstance(x, tuple) else parts
+    return ops.convert_to_tensor(x, dtype=dtype)
 
 
 # ---------------------------------------------------------------- shapes

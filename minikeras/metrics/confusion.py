@@ -515,10 +515,10 @@ class AUC(_Curve):
             )
         self._init_from_thresholds = thresholds is not None
         if thresholds is None:
-            self.thresholds = grid(num_thresholds)
+            self._thresholds = grid(num_thresholds)
         else:
             inner = sorted(float(t) for t in thresholds)
-            self.thresholds = [0.0 - config.epsilon(), *inner, 1.0 + config.epsilon()]
+            self._thresholds = [0.0 - config.epsilon(), *inner, 1.0 + config.epsilon()]
         self.num_thresholds = len(self.thresholds)
         self._even = is_grid(self.thresholds)
         self.multi_label, self.num_labels = multi_label, num_labels
@@ -530,6 +530,11 @@ class AUC(_Curve):
         self._built = False
         if not multi_label or num_labels:
             self._build(num_labels)
+
+    @property
+    def thresholds(self):
+        """List of all thresholds, in rising order; the first and the last lie outside [0, 1]."""
+        return list(self._thresholds)
 
     def _build(self, num_labels):
         shape = (self.num_thresholds,)
@@ -562,15 +567,17 @@ class AUC(_Curve):
     def result(self):
         """The area; of several labels, their (weighted) mean."""
         if self.curve == "PR" and self.summation_method == "interpolation":
-            terms = self._interpolated_pr()
-        else:
-            x, y = self._axes()
-            heights = {
-                "interpolation": lambda a, b: (a + b) / 2.0,
-                "minoring": ops.minimum,
-                "majoring": ops.maximum,
-            }[self.summation_method](y[:-1], y[1:])
-            terms = (x[:-1] - x[1:]) * heights
+            return self.interpolate_pr_auc()
+        x, y = self._axes()
+        heights = {
+            "interpolation": lambda a, b: (a + b) / 2.0,
+            "minoring": ops.minimum,
+            "majoring": ops.maximum,
+        }[self.summation_method](y[:-1], y[1:])
+        return self._total((x[:-1] - x[1:]) * heights)
+
+    def _total(self, terms):
+        """The sum over intervals between thresholds, and the mean over labels."""
         if not self.multi_label:
             return ops.sum(terms)
         areas = ops.sum(terms, axis=0)
@@ -592,8 +599,8 @@ class AUC(_Curve):
         recall_gain = ops.maximum(some - odds * divide_no_nan(missed, hits), 0.0)
         return recall_gain, 1.0 - odds * divide_no_nan(wrong, hits)
 
-    def _interpolated_pr(self):
-        """Areas between thresholds, with true positives linear in the number of positives.
+    def interpolate_pr_auc(self):
+        """Area under precision over recall, true positives linear in the number of positives.
 
         From B to A, TP = TP_B + s (P - P_B) with the slope s = dTP / dP, and the integral of
         precision TP / P over recall TP / (TP + FN) is s (dTP + (TP_B - s P_B) log(P_A / P_B)) /
@@ -608,7 +615,8 @@ class AUC(_Curve):
         one = ops.ones_like(slope)
         ratio = ops.where(both, flagged[:-1] / ops.where(both, flagged[1:], one), one)
         area = slope * (d_hits + intercept * ops.log(ratio))
-        return divide_no_nan(area, ops.maximum(hits[1:] + self.false_negatives[1:], 0.0))
+        positives = ops.maximum(hits[1:] + self.false_negatives[1:], 0.0)
+        return self._total(divide_no_nan(area, positives))
 
     def get_config(self):
         """Constructor arguments that make the same metric again."""

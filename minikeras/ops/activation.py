@@ -58,7 +58,7 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 @activation()
 def selu(xp, x):
     """1.0507 elu(x, 1.6733): keeps mean 0 and variance 1 (Klambauer et al. 2017)."""
-    return xp.multiply(xp.elu(x, alpha=SELU_ALPHA), SELU_SCALE)
+    return xp.multiply(elu.op.forward(xp, x, SELU_ALPHA), SELU_SCALE)
 
 
 @activation()
@@ -95,13 +95,13 @@ def silu(xp, x):
 @activation()
 def mish(xp, x):
     """x tanh(softplus(x)) (Misra 2019, arXiv:1908.08681)."""
-    return xp.multiply(x, xp.tanh(xp.softplus(x)))
+    return xp.multiply(x, xp.tanh(softplus.op.forward(xp, x)))
 
 
 @activation(lambda xp, g, y, _x: xp.multiply(g, xp.subtract(1, xp.exp(y))))
 def log_sigmoid(xp, x):
     """log(sigmoid(x)) = -softplus(-x)."""
-    return xp.negative(xp.softplus(xp.negative(x)))
+    return xp.negative(softplus.op.forward(xp, xp.negative(x)))
 
 
 @activation(lambda xp, g, y, _x: xp.multiply(
@@ -114,7 +114,7 @@ def hard_sigmoid(xp, x):
 @activation()
 def hard_silu(xp, x):
     """x hard_sigmoid(x), also called hard swish (Howard et al. 2019, arXiv:1905.02244)."""
-    return xp.multiply(x, xp.hard_sigmoid(x))
+    return xp.multiply(x, hard_sigmoid.op.forward(xp, x))
 
 
 @activation(lambda xp, g, _y, x: xp.multiply(

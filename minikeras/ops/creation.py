@@ -41,8 +41,11 @@ def empty(shape, dtype=None):
 @public("ops.full", "ops.numpy.full")
 def full(shape, fill_value, dtype=None):
     """A tensor of one value, or of a value that broadcasts to the shape."""
-    value = to_tensor(fill_value, None if dtype is None and hasattr(fill_value, "dtype")
-                      else canonical(dtype))
+    if isinstance(fill_value, KerasTensor):
+        value = fill_value if dtype is None else OPS["cast"](fill_value, canonical(dtype))
+    else:
+        value = to_tensor(fill_value, None if dtype is None and hasattr(fill_value, "dtype")
+                          else canonical(dtype))
     return OPS["add"](OPS["broadcast_to"](value, _shape(shape)), 0) if value.shape else Tensor(
         _library().full(_shape(shape), value.item(), value.dtype))
 
@@ -73,7 +76,7 @@ def full_like(x, fill_value, dtype=None):
     """A tensor like x filled with a value."""
     x = _tensor(x)
     dtype = canonical(x.dtype if dtype is None else dtype)
-    value = OPS["cast"](to_tensor(fill_value), dtype)
+    value = OPS["cast"](_tensor(fill_value), dtype)
     return OPS["add"](_like(x, value=0, dtype=dtype), value)
 
 
@@ -102,7 +105,7 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     """`num` values from start to stop, evenly spaced; with `retstep` also the spacing."""
     given = [v.dtype if hasattr(v, "dtype") else type(v) for v in (start, stop)]
     target = dtypes.to_float(*given) if dtype is None else canonical(dtype)
-    a, b = OPS["cast"](to_tensor(start), target), OPS["cast"](to_tensor(stop), target)
+    a, b = OPS["cast"](_tensor(start), target), OPS["cast"](_tensor(stop), target)
     parts = max(num - 1 if endpoint else num, 1)
     step = OPS["divide"](OPS["subtract"](b, a), float(parts))
     ramp = OPS["cast"](arange(num), target)
@@ -164,7 +167,7 @@ def _triangle(name, keep, doc):
         inside = tri(x.shape[-2], x.shape[-1], k if keep == "lower" else k - 1, dtype="bool")
         if keep == "upper":
             inside = OPS["logical_not"](inside)
-        return OPS["blend"](inside, x, 0)
+        return OPS["blend"](inside, x, False if canonical(x.dtype) == dtypes.BOOL else 0)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc

@@ -47,6 +47,8 @@ mod = binary(
 
 def _power_exponent(xp, g, y, x1, _x2):
     # d x**p / dp = y log x; 0 where x is 0 (x**p is 0 or 1 there, log has no value).
+    if isinstance(x1, (int, float)):
+        return xp.multiply(xp.multiply(g, y), math.log(x1) if x1 > 0 else 0.0)
     positive = xp.greater(x1, 0)
     return xp.multiply(xp.multiply(g, y), xp.log(xp.blend(positive, x1, xp.add(_zeros(xp, x1), 1))))
 
@@ -62,6 +64,10 @@ power = binary(
     _power_exponent,
     "x1 ** x2 by element.",
 )
+
+
+def _squared(xp, x):
+    return x * x if isinstance(x, (int, float)) else xp.square(x)
 
 
 def _power_slope(xp, x, p):
@@ -93,9 +99,9 @@ minimum = binary(
 arctan2 = binary(
     "arctan2", to_float,
     lambda xp, g, _y, x1, x2: xp.divide(
-        xp.multiply(g, x2), xp.add(xp.square(x1), xp.square(x2))),
+        xp.multiply(g, x2), xp.add(_squared(xp, x1), _squared(xp, x2))),
     lambda xp, g, _y, x1, x2: xp.negative(
-        xp.divide(xp.multiply(g, x1), xp.add(xp.square(x1), xp.square(x2)))),
+        xp.divide(xp.multiply(g, x1), xp.add(_squared(xp, x1), _squared(xp, x2)))),
     "Angle of the point (x2, x1) in radians, in (-pi, pi].",
 )
 logaddexp = binary(

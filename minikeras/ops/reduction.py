@@ -87,7 +87,7 @@ def var(xp, x, axis=None, keepdims=False):
 @op(dtype=to_float)
 def std(xp, x, axis=None, keepdims=False):
     """Standard deviation over `axis`: sqrt(var(x))."""
-    return xp.sqrt(xp.var(x, axis=axis, keepdims=keepdims))
+    return xp.sqrt(var.op.forward(xp, x, axis, keepdims))
 
 
 def _prod_vjp(xp, g, y, x, axis, keepdims, dtype=None):
@@ -129,6 +129,8 @@ def _extremum(name, pair, doc):
         axes = canonical_axes(axis, len(x.shape))
         if initial is None and 0 in [x.shape[a] for a in axes]:
             raise ValueError(f"the {name} of no elements is not defined; give `initial`.")
+        if initial is not None:
+            initial = float(initial) if x.dtype.kind in "fV" else int(initial)
         empty = initial is not None and 0 in [x.shape[a] for a in axes]
         y = x if not axes else None if empty else getattr(xp, name)(x, axis=axes, keepdims=keepdims)
         if y is None:

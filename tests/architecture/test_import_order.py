@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).parents[2] / "minikeras"
 # From the bottom. A module imports from lower floors and from its own package; of its own floor
 # only what stands before it in a chain (A -> B: B may import A); a unit may be in several chains.
 FLOORS = """
-api -> errors tree version -> config -> dtypes
+api -> console errors tree version -> config -> dtypes
 arrays
 kernels
 core

@@ -80,9 +80,9 @@ def test_the_readme_has_the_same_program(small, tmp_path):
     program.write_text(
         "from minikeras.datasets import loading\n"
         f"loading.fetch = lambda *args: {str(small)!r}\n"  # instead of a download
-        f"{snippet.replace('epochs=5', 'epochs=1')}"
+        f"{snippet.replace('epochs=5', 'epochs=2')}"
     )
-    assert "Epoch 1/1" in run(program, folder=tmp_path)
+    assert "Epoch 2/2" in run(program, folder=tmp_path)
     model = snippet[snippet.index("layers.Conv2D") : snippet.index("])")]
     assert [line.strip() for line in model.strip().splitlines()] == [
         line.strip() for line in EXAMPLE.read_text().splitlines() if "        layers." in line

@@ -17,7 +17,7 @@ SCALARS = {"py_bool": True, "py_int": 2, "py_float": 2.0}
 BINARY = ("add subtract multiply true_divide divide divide_no_nan floor_divide mod power maximum "
           "minimum equal not_equal less less_equal greater greater_equal logical_and logical_or "
           "logical_xor arctan2 matmul dot tensordot inner outer bitwise_and bitwise_or bitwise_xor "
-          "left_shift right_shift logaddexp cross hypot gcd").split()
+          "left_shift right_shift logaddexp cross hypot gcd append isclose vdot").split()
 WHOLE = "bitwise_and bitwise_or bitwise_xor left_shift right_shift gcd bitwise_not".split()
 ops = keras.ops
 # Binary ops whose call is more than op(x, y).
@@ -26,12 +26,12 @@ PAIRS = {
     "concatenate": lambda x, y: ops.concatenate([x, y]),
     "stack": lambda x, y: ops.stack([x, y]),
     "einsum": lambda x, y: ops.einsum("ij,jk->ik", x, y),
-    "append": ops.append,
+    "append": lambda x, y: ops.append(x, y),
     "take": lambda x, y: ops.take(x, y),
-    "isclose": ops.isclose,
+    "isclose": lambda x, y: ops.isclose(x, y),
     "full_like": lambda x, y: ops.full_like(x, 1, dtype=y.dtype),
     "cast": lambda x, y: ops.cast(x, y.dtype),
-    "vdot": ops.vdot,
+    "vdot": lambda x, y: ops.vdot(x, y),
     "clip_tensor": lambda x, y: ops.clip(x, y, y),
 }
 UNARY = ("abs absolute negative square sqrt exp expm1 log log1p log2 log10 sin cos tan tanh sinh "
@@ -41,7 +41,7 @@ UNARY = ("abs absolute negative square sqrt exp expm1 log log1p log2 log10 sin c
          "isnan isinf isfinite logical_not bitwise_not sum mean max min prod var std median argmax "
          "argmin cumsum cumprod any all count_nonzero sort argsort transpose ravel flip copy "
          "ones_like zeros_like logsumexp erf erfinv real conj imag angle trace diagonal diag diff "
-         "nan_to_num average norm size").split()
+         "nan_to_num average norm size convert_to_tensor").split()
 SINGLES = {
     "clip": lambda x: ops.clip(x, 0, 1),
     "clip_float": lambda x: ops.clip(x, 0.0, 1.0),
@@ -64,7 +64,6 @@ SINGLES = {
     "glu": lambda x: ops.glu(x, -1),
     "max_pool": lambda x: ops.max_pool(ops.reshape(x, (1, 2, 2)), 2),
     "average_pool": lambda x: ops.average_pool(ops.reshape(x, (1, 2, 2)), 2),
-    "convert_to_tensor": ops.convert_to_tensor,
 }
 # Creation: with each dtype, and with each Python type of the value.
 CREATION = {
@@ -129,7 +128,7 @@ def scalars(op):
     """Python types of an op's scalar operands."""
     if op in WHOLE:
         return ["py_int"]
-    return [] if op in PAIRS and op not in ("where", "isclose") else list(SCALARS)
+    return [] if op in PAIRS and op != "where" else list(SCALARS)
 
 
 def pairs(op, operand=symbolic):

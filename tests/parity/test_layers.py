@@ -6,11 +6,22 @@ from tests.golden import layers, store
 from tests.golden.layer_cases import CASES
 from tests.golden.package import array, keras
 
+# Layers that Keras has and we do not yet; a name leaves this list when its layer arrives.
+NOT_YET = set("""Average Conv1DTranspose Conv2DTranspose Conv3DTranspose Cropping1D Cropping2D
+Cropping3D DepthwiseConv1D DepthwiseConv2D Dot EinsumDense GRU GroupNormalization
+LSTM Maximum Minimum Multiply PReLU Permute RMSNormalization RepeatVector
+SeparableConv1D SeparableConv2D SimpleRNN Subtract UnitNormalization UpSampling1D
+UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D""".split())
+READY = [name for name, case in CASES.items() if case.layer not in NOT_YET]
 ARRAYS = store.load_arrays("layers")
 FACTS = store.load_json("layers")
 
 
-@pytest.mark.parametrize("name", CASES)
+def test_what_is_not_yet_there():
+    assert {n for n in NOT_YET if hasattr(keras.layers, n)} == set()
+
+
+@pytest.mark.parametrize("name", READY)
 def test_values_and_gradients(name):
     prefix = f"{name}: "
     want = {k.removeprefix(prefix): v for k, v in ARRAYS.items() if k.startswith(prefix)}
@@ -22,7 +33,7 @@ def test_values_and_gradients(name):
         np.testing.assert_allclose(got[key], value, rtol=1e-5, atol=1e-5 * scale, err_msg=key)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", READY)
 def test_configuration_and_shapes(name):
     got = layers.facts(CASES[name])
     for key, value in FACTS[name].items():
@@ -31,7 +42,7 @@ def test_configuration_and_shapes(name):
         assert got[key] == value, key
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", READY)
 def test_configuration_remakes_the_layer(name):
     layer = layers.made(CASES[name])
     again = type(layer).from_config(layer.get_config())

@@ -1,7 +1,7 @@
 """Means of hinge losses. Targets are -1 or 1, or 0 or 1."""
 
 from minikeras.api.registry import public
-from minikeras.losses.hinge import categorical_hinge, hinge, squared_hinge
+from minikeras.losses.margins import categorical_hinge, hinge, squared_hinge
 from minikeras.metrics.reduction import MeanMetricWrapper
 
 

@@ -1,0 +1,106 @@
+"""Running sums and products, sorting, the largest elements."""
+
+from minikeras import dtypes
+from minikeras.api.registry import public
+from minikeras.core.op import op
+from minikeras.core.operators import OPS
+from minikeras.core.shape_rules import canonical_axis
+from minikeras.dtypes import canonical
+from minikeras.kernels import cumulative as _kernels  # noqa: F401 (their table)
+from minikeras.ops.shaping import _tensor, reshape
+
+
+def _reversed_sum(xp, g, axis):
+    return xp.flip(xp.cumsum(xp.flip(g, axis=(axis,)), axis=axis), axis=(axis,))
+
+
+@op(vjp=lambda xp, g, _y, _x, axis: _reversed_sum(xp, g, axis))
+def _cumsum(xp, x, axis):
+    return xp.cumsum(x, axis=axis)
+
+
+OPS["cumsum"] = _cumsum.op
+
+
+def _running(function, x, axis, dtype):
+    x = _tensor(x)
+    target = canonical(x.dtype if dtype is None else dtype)
+    if dtype is None and target == dtypes.BOOL:
+        target = dtypes.INT32
+    x = OPS["cast"](x, target)
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    return function(x, axis=canonical_axis(axis, len(x.shape)))
+
+
+@public("ops.cumsum", "ops.numpy.cumsum")
+def cumsum(x, axis=None, dtype=None):
+    """Running sum along an axis, of the flattened x by default.
+
+    >>> cumsum([1, 2, 3]).numpy().tolist()
+    [1, 3, 6]
+    """
+    return _running(_cumsum, x, axis, dtype)
+
+
+@op(
+    vjp=lambda xp, g, _y, x, axis: xp.take_along_axis_gradient(
+        g, xp.argsort(x, axis=axis), axis=axis, shape=tuple(x.shape)),
+)
+def _sort(xp, x, axis):
+    return xp.sort(x, axis=axis)
+
+
+OPS["sort"] = _sort.op
+
+
+@public("ops.sort", "ops.numpy.sort")
+def sort(x, axis=-1):
+    """The elements in ascending order along an axis (None: of the flattened x).
+
+    >>> sort([3, 1, 2]).numpy().tolist()
+    [1, 2, 3]
+    """
+    x = _tensor(x)
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    return _sort(x, axis=canonical_axis(axis, len(x.shape)))
+
+
+@op(vjp=False)
+def _argsort(xp, x, axis):
+    return xp.argsort(x, axis=axis)
+
+
+OPS["argsort"] = _argsort.op
+
+
+@public("ops.argsort", "ops.numpy.argsort")
+def argsort(x, axis=-1):
+    """Indices (int32) that sort x along an axis; equal elements keep their order."""
+    x = _tensor(x)
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    return _argsort(x, axis=canonical_axis(axis, len(x.shape)))
+
+
+@op(vjp=False)
+def top_k_indices(xp, x, k):
+    """Indices of the k largest elements along the last axis."""
+    return xp.top_k_indices(x, k=k)
+
+
+@public("ops.top_k", "ops.math.top_k")
+def top_k(x, k, sorted=True):
+    """(values, indices) of the k largest elements along the last axis, largest first.
+
+    >>> values, indices = top_k([1.0, 3.0, 2.0], 2)
+    >>> values.numpy().tolist(), indices.numpy().tolist()
+    ([3.0, 2.0], [1, 2])
+    """
+    x = _tensor(x)
+    n = x.shape[-1]
+    if n is not None and not 0 <= k <= n:
+        raise ValueError(f"ops.top_k: k={k} of {n} elements. Received: shape {tuple(x.shape)}")
+    indices = top_k_indices(x, k=int(k))
+    return OPS["take_along_axis"](x, indices, axis=len(x.shape) - 1), indices
