@@ -85,8 +85,11 @@ class Function(Operation):
     def _plan(self):
         self._order = map_graph(self._inputs, self._outputs)
         self._operations, seen = [], set()
-        entry = [node_of(x).operation for x in self._inputs if hasattr(x, "_keras_history")]
-        for operation in [*entry, *(n.operation for n in self._order)]:
+        given = {id(x): x for x in self._inputs if hasattr(x, "_keras_history")}
+        walked = []
+        for node in self._order:  # an input stands just before what first uses it
+            walked += [node_of(x) for x in node.inputs if id(x) in given] + [node]
+        for operation in (n.operation for n in [*walked, *map(node_of, given.values())]):
             if id(operation) not in seen:
                 seen.add(id(operation))
                 self._operations.append(operation)

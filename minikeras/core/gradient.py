@@ -203,7 +203,7 @@ class GradientTape:
                     "use ops.convert_to_tensor first."
                 )
             if not is_float(t.dtype) and t.dtype.kind != "c":
-                raise ValueError(f"Only floating tensors can be watched. Received: {t.dtype}")
+                continue  # integers have no gradient
             if t._node is None:
                 t._node, t._index = leaf(), 0
 

@@ -70,8 +70,8 @@ class ReLU(ElementwiseLayer):
 class Softmax(ElementwiseLayer):
     """exp(x) / sum(exp(x)) over `axis` (an int or a tuple).
 
-    `mask` (bool, broadcastable to the inputs): False entries get probability 0, unless all are
-    False: then the result is the softmax without a mask, never NaN.
+    `mask` (bool, broadcastable to the inputs): False entries get probability 0, also where all
+    are False.
     """
 
     def __init__(self, axis=-1, **kwargs):
@@ -83,7 +83,8 @@ class Softmax(ElementwiseLayer):
         if mask is not None:
             lowest = -3e4 if self.compute_dtype == "float16" else -1e9
             inputs = ops.where(mask, inputs, ops.add(inputs, lowest))
-        return ops.softmax(inputs, axis=canonical_axes(axis, len(inputs.shape)))
+        y = ops.softmax(inputs, axis=canonical_axes(axis, len(inputs.shape)))
+        return y if mask is None else ops.where(mask, y, 0.0)
 
 
 @public("layers.LeakyReLU")

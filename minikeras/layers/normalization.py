@@ -152,7 +152,7 @@ class LayerNormalization(Layer):
                 "Expected an int or a list/tuple of ints for the argument 'axis'. "
                 f"Received: axis={axis}"
             )
-        self.axis = list(axis) if isinstance(axis, (list, tuple)) else [axis]
+        self.axis = sorted(axis) if isinstance(axis, (list, tuple)) else [axis]
         _check_epsilon(self, epsilon)
         self.epsilon, self.center, self.scale = epsilon, center, scale
         set_weight_options(

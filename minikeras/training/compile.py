@@ -51,6 +51,8 @@ def get_metric(identifier, y_true, y_pred):
         name = _short_name(found)
     if not isinstance(found, Metric):
         found = metrics.MeanMetricWrapper(found, name=name)
+    elif isinstance(identifier, str):
+        found.name = identifier  # logs say "mae" where the user said "mae"
     return found
 
 

@@ -34,6 +34,7 @@ def gradients(loss, *at):
 
 def layer_gradients(layer, call, x):
     """Gradients of `call(layer, x)` to x and to each trainable weight: [dx, dw0, dw1, ...]."""
+    floats = np.issubdtype(x.dtype, np.floating)  # indices have no gradient
     start = [array(v) for v in layer.trainable_variables]
     if NAME == "keras" and keras.backend.backend() == "jax":
         rest = [v.value for v in layer.non_trainable_variables]
@@ -43,8 +44,7 @@ def layer_gradients(layer, call, x):
             with keras.StatelessScope(state_mapping=list(pairs)):
                 return call(layer, x)
 
-        floats = np.issubdtype(x.dtype, np.floating)
-        if not floats:  # indices have no gradient
+        if not floats:
             return [None, *gradients(lambda *w: stateless(x, *w), *start)]
         return gradients(stateless, x, *start)
     tape_type = importlib.import_module("tensorflow" if NAME == "keras" else NAME).GradientTape
@@ -52,10 +52,12 @@ def layer_gradients(layer, call, x):
     values = [v.value for v in layer.trainable_variables] if NAME == "keras" else (
         layer.trainable_variables)
     with tape_type() as tape:
-        tape.watch(tensor)
+        if floats:
+            tape.watch(tensor)
         value = call(layer, tensor)
-    out = tape.gradient(value, [tensor, *values])
-    return [None if g is None else dense(g, w) for g, w in zip(out, [x, *start])]
+    dx, *rest = tape.gradient(value, [tensor, *values]) if floats else (
+        None, *tape.gradient(value, values))
+    return [dense(dx, x) if floats else None, *map(dense, rest, start)]
 
 
 def ordered(layer, trainable, rest):

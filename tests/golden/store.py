@@ -53,6 +53,10 @@ def plain(value):
 
 
 def config(value):
-    """A configuration as JSON, with this package's module names written as Keras's."""
+    """A configuration as JSON, with this package's module names written as Keras's.
+
+    Keras keeps some factors as float32 (0.009999999776482582): floats count to seven digits.
+    """
     text = json.dumps(plain(value)).replace('"minikeras.', '"keras.')
-    return json.loads(text.replace('"minikeras"', '"keras"'))
+    return json.loads(
+        text.replace('"minikeras"', '"keras"'), parse_float=lambda x: float(f"{float(x):.7g}"))
