@@ -161,7 +161,10 @@ def promote(*dtypes):
             return _NAMES[name]
         names.append(name)
     result = _join(tuple(sorted(set(names)))) if names else "float"
-    weak = {"int": "int32", "float": config.floatx(), "complex": "complex64"}
+    # Keras has no 64-bit unsigned result.
+    weak = {
+        "int": "int32", "float": config.floatx(), "complex": "complex64", "uint64": "uint32",
+    }
     return _NAMES[weak.get(result, result)]
 
 
@@ -172,7 +175,8 @@ def result_type(*dtypes):
     >>> result_type("int32", "float16"), result_type("bfloat16", "float16")
     ('float16', 'float32')
     """
-    return promote(*dtypes).name
+    name = promote(*dtypes).name
+    return "complex64" if name == "complex128" else name  # Keras stops there
 
 
 @lru_cache(None)

@@ -84,8 +84,14 @@ def _propagate(node, g, grads, needed, recording):
     elif not op_.joint:  # a joint vjp is told which outputs have no gradient
         g = [_zeros_like(xp, y, i, recording) if x is None else x for i, x in enumerate(g)]
     parents = [p if p is not None and id(p[0]) in needed else None for p in node.parents]
+    # A gradient is dL/dRe + i dL/dIm: through a holomorphic f it is g times conj(f'(x)).
+    conjugated = node.outs == 1 and op_.holomorphic and g.dtype.kind == "c"
+    if conjugated:
+        g = xp.conjugate(g)
     for i, d in _vjps(op_, xp, g, y, tensors, node.static, parents):
         like = inputs[i]
+        if conjugated and d.dtype.kind == "c":
+            d = xp.conjugate(d)
         d = fit(xp, d, like.shape, like.dtype)
         _add(grads, *parents[i], d, recording)
 
@@ -139,6 +145,8 @@ def fit(xp, d, shape, dtype):
         if d.shape != shape:
             d = xp.reshape(d, shape=tuple(shape))
     if d.dtype != dtype:
+        if d.dtype.kind == "c" and dtype.kind != "c":
+            d = xp.real(d)
         d = xp.cast(d, dtype=dtype)
     return d
 
@@ -456,7 +464,7 @@ class custom_gradient:
 class _Pullback:
     """Stands where an Op stands in a Node: the user's gradient function."""
 
-    joint, variadic, keeps, composite = True, True, False, False
+    joint, variadic, keeps, composite, holomorphic = True, True, False, False, False
 
     def __init__(self, pullback, outs):
         self.pullback, self.outs = pullback, outs

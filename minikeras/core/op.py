@@ -65,15 +65,18 @@ class Op:
         spec: `spec(*specs, **static)`: a shape rule of its own, where running `forward` on Specs
             will not do.
         outs: number of results, or "many".
+        holomorphic: whether the vjp is the holomorphic one, g f'(x): for complex numbers the
+            engine then conjugates. False: the vjp itself gives dL/dRe + i dL/dIm.
     """
 
     def __init__(
         self, forward, vjp=None, dtype=None, tensors=None, variadic=False, spec=None, outs=1,
-        keeps=False, joint=False, monotone=False, numbers=False,
+        keeps=False, joint=False, monotone=False, numbers=False, holomorphic=True,
     ):
         self.forward, self.name, self.dtype = forward, forward.__name__, dtype
         self.spec_rule, self.outs, self.keeps, self.joint = spec, outs, keeps, joint
         self.monotone, self.numbers, self.variadic = monotone, numbers, variadic
+        self.holomorphic = holomorphic
         parameters = list(inspect.signature(forward).parameters.values())[1:]
         self.parameters = [p.name for p in parameters]
         self.signature = inspect.Signature(parameters)

@@ -199,7 +199,7 @@ def tanh_shrink(xp, x):
     g, xp.greater(xp.absolute(x), threshold)))
 def hard_shrink(xp, x, threshold=0.5):
     """x where |x| > threshold, else 0."""
-    return xp.multiply(x, xp.greater(xp.absolute(x), threshold))
+    return xp.blend(xp.greater(xp.absolute(x), threshold), x, 0)
 
 
 @activation(lambda xp, g, _y, x, threshold: xp.multiply(

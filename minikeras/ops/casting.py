@@ -9,7 +9,7 @@ from minikeras.core.tensor import Convertible, Tensor, to_tensor
 from minikeras.dtypes import canonical
 
 
-@op(vjp=lambda xp, g, _y, _x, dtype: _uncast(xp, g, _x))
+@op(vjp=lambda xp, g, _y, _x, dtype: _uncast(xp, g, _x), holomorphic=False)
 def _cast(xp, x, dtype):
     if x.dtype == dtype:
         return x

@@ -6,7 +6,9 @@ known by shape and dtype alone. Gradients of broadcast operands are summed by th
 
 import math
 
+from minikeras.api.registry import public
 from minikeras.core.op import op
+from minikeras.core.operators import OPS
 from minikeras.dtypes import to_float
 from minikeras.ops.families import binary, boolean, numeric, publish, same, unary
 
@@ -115,9 +117,21 @@ negative = unary(
 absolute = unary(
     "absolute", None, lambda xp, g, _y, x: xp.multiply(g, xp.sign(x)),
     "|x| by element; the gradient at 0 is 0.", also=("ops.abs", "ops.numpy.abs"),
+    holomorphic=False,
 )
+
+
+def _sign_vjp(xp, g, y, x):
+    if x.dtype.kind != "c":
+        return xp.multiply(g, 0)
+    along = xp.real(xp.multiply(g, xp.conjugate(y)))  # x / |x| moves at right angles to itself
+    return xp.divide(xp.subtract(g, xp.multiply(y, xp.make_complex(along))),
+                     xp.make_complex(xp.absolute(x)))
+
+
 sign = unary(
-    "sign", None, lambda xp, g, _y, _x: xp.multiply(g, 0), "-1, 0 or 1 by the sign of x.")
+    "sign", None, _sign_vjp, "-1, 0 or 1 by the sign of x; x / |x| for complex numbers.",
+    holomorphic=False)
 square = unary(
     "square", numeric, lambda xp, g, _y, x: xp.multiply(g, xp.multiply(x, 2)), "x * x by element.")
 reciprocal = unary(
@@ -205,7 +219,24 @@ def _flat(xp, g, _y, _x):
 floor = unary("floor", to_float, _flat, "The largest whole number not above x; gradient 0.")
 ceil = unary("ceil", to_float, _flat, "The smallest whole number not below x; gradient 0.")
 trunc = unary("trunc", None, _flat, "x without its fraction; gradient 0.")
-_rint = unary("rint", None, _flat, "The nearest whole number, halves to even.", namespaces=())
+
+
+@publish
+@op(vjp=lambda xp, g, _y, _x, decimals: xp.multiply(g, 0), tensors=1)
+def round(xp, x, decimals=0):
+    """x to a number of decimals, halves to even; gradient 0.
+
+    >>> import minikeras as keras
+    >>> keras.ops.round([0.5, 1.5, 2.7]).numpy().tolist()
+    [0.0, 2.0, 3.0]
+    """
+    if x.dtype.kind not in "fcV":
+        return x
+    if not decimals:
+        return xp.rint(x)
+    factor = 10.0 ** decimals
+    return xp.divide(xp.rint(xp.multiply(x, factor)), factor)
+
 
 # ---------------------------------------------------------------- comparison and logic
 for _name, _doc in {
@@ -230,18 +261,16 @@ isinf = unary("isinf", None, False, "Whether x is +inf or -inf, by element; bool
 
 
 # ---------------------------------------------------------------- clip and select
-@publish
-@op(tensors=1, dtype=numeric)
-def clip(xp, x, x_min, x_max):
+@public("ops.clip", "ops.numpy.clip")
+def clip(x, x_min, x_max):
     """x limited to [x_min, x_max]; NaN stays. The gradient is 0 outside and at a bound 1.
 
-    >>> import minikeras as keras
-    >>> keras.ops.clip([-2.0, 0.5, 9.0], 0.0, 1.0).numpy().tolist()
+    >>> clip([-2.0, 0.5, 9.0], 0.0, 1.0).numpy().tolist()
     [0.0, 0.5, 1.0]
     """
     if isinstance(x_min, (int, float)) and isinstance(x_max, (int, float)):
-        return xp.clip_static(x, low=x_min, high=x_max)
-    return xp.minimum(xp.maximum(x, x_min), x_max)
+        return clip_static(x, low=x_min, high=x_max)
+    return OPS["minimum"](OPS["maximum"](x, x_min), x_max)
 
 
 def _inside(xp, g, _y, x, low, high):
@@ -253,7 +282,7 @@ def _inside(xp, g, _y, x, low, high):
     )
 
 
-@op(vjp=_inside)
+@op(vjp=_inside, dtype=numeric)
 def clip_static(xp, x, low, high):
     """x limited to [low, high], Python numbers."""
     return xp.clip_static(x, low=low, high=high)
@@ -271,3 +300,26 @@ def clip_static(xp, x, low, high):
 def blend(xp, mask, a, b):
     """a where mask, else b: operands of one dtype."""
     return xp.blend(mask, a, b)
+
+
+# ---------------------------------------------------------------- complex numbers
+def _make_complex(xp, x):
+    return xp.make_complex(x)
+
+
+_make_complex.__name__ = "make_complex"
+real = unary(
+    "real", None,
+    lambda xp, g, _y, _x: xp.make_complex(g) if _x.dtype.kind == "c" else g,
+    "Real part by element.", holomorphic=False)
+imag = unary(
+    "imag", None,
+    lambda xp, g, _y, _x: xp.multiply(xp.make_complex(g), 1j) if _x.dtype.kind == "c"
+    else xp.multiply(g, 0),
+    "Imaginary part by element; 0 for real numbers.", holomorphic=False)
+make_complex = op(
+    vjp=lambda xp, g, _y, _x: xp.real(g) if _x.dtype.kind != "c" else g, holomorphic=False,
+)(_make_complex)
+conjugate = unary(
+    "conjugate", None, lambda xp, g, _y, _x: xp.conjugate(g),
+    "Complex conjugate by element.", holomorphic=False, also=("ops.conj", "ops.numpy.conj"))

@@ -3,6 +3,7 @@
 from minikeras import dtypes
 from minikeras.api.registry import public
 from minikeras.arrays import is_array
+from minikeras.core.keras_tensor import KerasTensor
 from minikeras.core.op import op
 from minikeras.core.operators import OPS
 from minikeras.core.shape_rules import canonical_axis
@@ -11,6 +12,8 @@ from minikeras.dtypes import canonical, promote
 from minikeras.kernels import indexing as _kernels  # noqa: F401 (their table)
 from minikeras.ops.families import publish
 from minikeras.ops.shaping import _tensor
+
+TENSORS = (Tensor, KerasTensor)
 
 
 # ---------------------------------------------------------------- slices
@@ -45,6 +48,8 @@ def _without_ellipsis(key, ndim):
 
 def _plain(k):
     """An integer for anything that is one: bounds of slices may be 0-d tensors."""
+    if isinstance(k, KerasTensor):
+        return k
     if isinstance(k, slice):
         return slice(*(None if b is None else b.__index__() for b in (k.start, k.stop, k.step)))
     if isinstance(k, (list, Tensor, Convertible)) or is_array(k):
@@ -65,7 +70,7 @@ def get_item(x, key):
     """
     x = _tensor(x)
     key = tuple(map(_plain, _without_ellipsis(key, len(x.shape))))
-    arrays = [i for i, k in enumerate(key) if isinstance(k, Tensor)]
+    arrays = [i for i, k in enumerate(key) if isinstance(k, TENSORS)]
     if not arrays:
         axis = 0
         for k in key:
@@ -79,13 +84,19 @@ def get_item(x, key):
 
 
 def _advanced(x, key, arrays):
-    if any(key[i].dtype == dtypes.BOOL for i in arrays):
+    masks = [key[i] for i in arrays if canonical(key[i].dtype) == dtypes.BOOL]
+    if any(isinstance(m, KerasTensor) for m in masks):
+        raise ValueError(
+            "A boolean mask has as many results as it holds, which is not known in a functional "
+            "model; use ops.where. Received: a symbolic mask."
+        )
+    if masks:
         key, x = _mask_to_indices(x, key, arrays)
-        arrays = [i for i, k in enumerate(key) if isinstance(k, Tensor)]
-    basic = tuple(slice(None) if isinstance(k, Tensor) else k for k in key)
+        arrays = [i for i, k in enumerate(key) if isinstance(k, TENSORS)]
+    basic = tuple(slice(None) if isinstance(k, TENSORS) else k for k in key)
     axes, axis = [], 0  # axes of the basic result that the arrays index
     for k in key:
-        if isinstance(k, Tensor):
+        if isinstance(k, TENSORS):
             axes.append(axis)
         axis += not isinstance(k, int)
     x = slice_view(x, key=basic)
@@ -314,3 +325,13 @@ def diagonal(xp, x, offset=0, axis1=0, axis2=1):
     return xp.slice_view(y, key=extra) if y.shape[-1] != n else y
 
 
+@public("ops.nonzero", "ops.numpy.nonzero")
+def nonzero(x):
+    """Indices of the elements that are not 0: a tuple of int32 vectors, one an axis.
+
+    How many there are is known from the values alone: on a GPU this waits for them.
+    """
+    x = _tensor(x)
+    if isinstance(x, KerasTensor):
+        return tuple(KerasTensor((None,), "int32") for _ in x.shape)
+    return tuple(to_tensor(i.astype("int32")) for i in to_tensor(x).numpy().nonzero())

@@ -59,7 +59,12 @@ def transpose(xp, x, axes=None):
 @op(vjp=lambda xp, g, _y, _x, shape: g)  # the engine sums over the broadcast axes
 def broadcast_to(xp, x, shape):
     """x repeated along axes of length 1, or new leading axes, to `shape`."""
-    return xp.broadcast_to(x, shape=tuple(shape))
+    shape = tuple(shape)
+    if None in shape:  # unknown when the graph was made: as x has it now
+        extra = len(shape) - len(x.shape)
+        shape = tuple(x.shape[i - extra] if d is None and i >= extra else d
+                      for i, d in enumerate(shape))
+    return xp.broadcast_to(x, shape=shape)
 
 
 @public("ops.expand_dims", "ops.numpy.expand_dims")

@@ -172,7 +172,10 @@ def test_symbolic(row):
             assert s.dtype == ops.dtype(e)
 
 
-@over([r for r in ROWS if arrays_of(r) and r.unknown is not False])
+VALUES = {"ndim", "shape", "size"}  # their results are Python's, not tensors
+
+
+@over([r for r in ROWS if arrays_of(r) and r.unknown is not False and r.name not in VALUES])
 def test_in_a_functional_graph(row):
     inputs = [spec_of(a, row.unknown) for a in arrays_of(row)]
     outputs = call(row, lambda t: t, inputs)

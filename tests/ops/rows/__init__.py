@@ -4,6 +4,7 @@ from tests.ops.rows import (  # noqa: F401
     activation,
     contraction,
     creation,
+    cumulative,
     elementwise,
     indexing,
     nn,

@@ -22,7 +22,7 @@ row("batch_normalization", batch_normalization, r(2, 3, 4), r(3), p(3), 1, epsil
     unknown_=False, dtypes_=FLOATS, loose_=4)
 
 
-def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=1e-3):
+def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=1e-7):
     axis = tuple(axis) if isinstance(axis, (list, tuple)) else axis
     center = x - x.mean(axis, keepdims=True)
     y = center / np.sqrt(x.var(axis, keepdims=True) + epsilon)
