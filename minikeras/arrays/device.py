@@ -4,6 +4,7 @@ import os
 import re
 import threading
 
+from minikeras.api.registry import public
 from minikeras.arrays import library
 
 
@@ -62,21 +63,57 @@ def default_device():
     """The device used outside `device` scopes: set_device, else MINIKERAS_DEVICE, else cpu."""
     global _default
     if _default is None:
-        name = os.environ.get("MINIKERAS_DEVICE", "cpu").lower() or "cpu"
-        if name == "auto":
-            try:
-                _default = Device("gpu", 0)
-            except RuntimeError:
-                _default = Device("cpu", 0)
-        else:
-            _default = Device.parse(name)
+        set_default_device(os.environ.get("MINIKERAS_DEVICE", "cpu").lower() or "cpu")
     return _default
+
+
+def _automatic():
+    """The first GPU if one can be used, else the CPU."""
+    try:
+        return Device("gpu", 0)
+    except RuntimeError:
+        return Device("cpu", 0)
+
+
+@public("config.set_device")
+def set_device(device):
+    """Make a device the one where tensors and variables are made from now on.
+
+    Args:
+        device: "cpu", "gpu", "gpu:1", "auto" (a GPU if there is one), or None (as the environment
+            variable MINIKERAS_DEVICE says, "cpu" by default).
+
+    >>> set_device("cpu")
+    """
+    set_default_device(device)
+
+
+@public("config.backend", "backend.backend")
+def backend():
+    """Name of the array library at work: "numpy" on the CPU, "cupy" on a GPU.
+
+    >>> backend()
+    'numpy'
+    """
+    return current_device().library.name
+
+
+@public("config.set_backend")
+def set_backend(backend):
+    """Change the array library: "numpy" is the CPU, "cupy" the first GPU."""
+    kinds = {"numpy": "cpu", "cupy": "gpu"}
+    if backend not in kinds:
+        raise ValueError(
+            f"`backend` must be 'numpy' or 'cupy'. Received: backend={backend!r}"
+        )
+    set_default_device(kinds[backend])
 
 
 def set_default_device(device):
     """Make a device the default; None reads MINIKERAS_DEVICE again."""
     global _default
-    _default = None if device is None else Device.parse(device)
+    _default = None if device is None else (
+        _automatic() if device == "auto" else Device.parse(device))
     if _default is not None and _default.kind == "gpu":
         _default.library.cuda.Device(_default.index).use()
 
@@ -103,6 +140,16 @@ class device_scope:
         _state.scopes = _state.scopes[:-1]
         if self.device.kind == "gpu":
             self.guard.__exit__(*error)
+
+
+@public("device")
+def device(device_name):
+    """Context manager: tensors and variables made inside are on this device.
+
+    >>> with device("cpu:0"):
+    ...     pass
+    """
+    return device_scope(device_name)
 
 
 def device_of(array):

@@ -63,7 +63,7 @@ def _connections(layer, model):
             producer = x._keras_history.operation
             number = producer._inbound_nodes.index(node_of(x))
             found.append(f"{producer.name}[{number}][{x._keras_history.tensor_index}]")
-    return ",\n".join(found) if found else "-"
+    return ", ".join(found) if found else "-"
 
 
 def _is_chain(model):

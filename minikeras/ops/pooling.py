@@ -1,8 +1,8 @@
 """Pooling over 1 to 3 axes: maximum and mean of windows, and of a given number of windows."""
 
-import numpy as np
 
 from minikeras import dtypes
+from minikeras.arrays import NUMPY
 from minikeras.core.op import op
 from minikeras.core.tensor import to_tensor
 from minikeras.dtypes import Spec, to_float
@@ -169,12 +169,12 @@ def adaptive_average_pool(inputs, output_size, data_format=None):
     x, spatial, counts, to_first = _adaptive(inputs, output_size, data_format)
     channels = x.shape[-1]
     for axis, (n, count) in enumerate(zip(spatial, counts)):
-        means = np.zeros((count, n))
+        means = NUMPY.zeros((count, n))
         for row, (start, stop) in zip(means, _bounds(n, count)):
             row[start:stop] = 1 / (stop - start)
         # One axis is a product with a matrix: (count, n) by (batch, *done, n, rest).
         done, rest = counts[:axis], spatial[axis + 1 :]
-        x = reshape(x, (-1, *done, n, int(np.prod(rest)) * channels))
+        x = reshape(x, (-1, *done, n, int(NUMPY.prod(rest)) * channels))
         x = matmul(to_tensor(means, dtypes.to_float(x.dtype)), x)
         x = reshape(x, (-1, *done, count, *rest, channels))
     return x if to_first is None else transpose(x, to_first)
@@ -205,7 +205,7 @@ def adaptive_max_pool(inputs, output_size, data_format=None):
         if n != count * longest:  # windows overlap or differ: lay them out one after the other,
             # the last position repeated in the shorter ones, where it never is the first maximum
             places = [min(start + i, stop - 1) for start, stop in bounds for i in range(longest)]
-            x = take(x, to_tensor(np.array(places, np.int32)), axis=axis + 1)
+            x = take(x, to_tensor(NUMPY.array(places, NUMPY.int32)), axis=axis + 1)
         size.append(longest)
     y = max_pool(x, tuple(size), data_format="channels_last")
     return y if to_first is None else transpose(y, to_first)

@@ -41,6 +41,7 @@ HOST = {
     "data": "samples are prepared on the host",
     "datasets": "files are read on the host",
     "saving": "files hold NumPy arrays",
+    "training": "predictions are joined on the host",
     "callbacks": "logs are numbers on the host",
     "layers.preprocessing": "adapt() and vocabularies work on the host",
     "applications": "weights and class names are read on the host",

@@ -53,10 +53,11 @@ def plain(value):
 
 
 def config(value):
-    """A configuration as JSON, with this package's module names written as Keras's.
-
-    Keras keeps some factors as float32 (0.009999999776482582): floats count to seven digits.
-    """
+    """A configuration as JSON, with this package's module names written as Keras's."""
     text = json.dumps(plain(value)).replace('"minikeras.', '"keras.')
-    return json.loads(
-        text.replace('"minikeras"', '"keras"'), parse_float=lambda x: float(f"{float(x):.7g}"))
+    return json.loads(text.replace('"minikeras"', '"keras"'))
+
+
+def rounded(value):
+    """A configuration with its floats to seven digits: Keras keeps some as float32."""
+    return json.loads(json.dumps(value), parse_float=lambda x: float(f"{float(x):.7g}"))

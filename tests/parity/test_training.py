@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from tests.golden import store, training
 
 GOLDEN = store.load_arrays("training")
