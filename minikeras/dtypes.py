@@ -94,7 +94,7 @@ def canonical(dtype):
 def name_of(dtype):
     """'float32' and the like, whatever form the dtype is given in."""
     dtype = canonical(dtype)
-    return "string" if dtype == object else dtype.name
+    return "string" if dtype.kind == "O" else dtype.name
 
 
 def is_float(dtype):

@@ -34,7 +34,7 @@ def pad_sequences(
     _check_sequences(sequences, padding, truncating)
     dtype = np.dtype(dtype) if dtype is not object else np.dtype(object)
     is_text = np.issubdtype(dtype, np.str_)
-    if isinstance(value, str) and dtype != object and not is_text:
+    if isinstance(value, str) and str(dtype) != "object" and not is_text:
         raise ValueError(
             f"`dtype` {dtype} is not compatible with `value`'s type: {type(value)}. "
             "You should set `dtype=object` for variable length strings."

@@ -237,7 +237,7 @@ def sparse_sigmoid(xp, x):
 
 @activation()
 def glu(xp, x, axis=-1):
-    """First half along `axis` times sigmoid of the second (Dauphin et al. 2017, arXiv:1612.08083)."""
+    """First half along `axis` times sigmoid of the second (Dauphin 2017, arXiv:1612.08083)."""
     (axis,) = canonical_axes(axis, len(x.shape))
     n = x.shape[axis]
     if n is not None and n % 2:

@@ -38,7 +38,7 @@ def _as_product(xp, g, a, b):
 
 
 def _matmul_da(xp, g, _y, _a, b):  # dL/da = g b^T
-    g, (a2, b2) = _as_product(xp, g, _a, b), _as_matrices(xp, _Shaped(_a), b)
+    g, (_, b2) = _as_product(xp, g, _a, b), _as_matrices(xp, _Shaped(_a), b)
     d = xp.matmul(g, _swapped(xp, b2))
     return xp.reshape(d, shape=(*d.shape[:-2], d.shape[-1])) if len(_a.shape) == 1 else d
 
@@ -126,7 +126,7 @@ def tensordot(x1, x2, axes=2):
 
 @public("ops.dot", "ops.numpy.dot")
 def dot(x1, x2):
-    """Dot product: of vectors a sum, of matrices a product, of x1's last with x2's second-last axis."""
+    """Dot product: x1's last axis with x2's second-last one, or with its only one."""
     a, b = _tensor(x1), _tensor(x2)
     if not a.shape or not b.shape:
         return OPS["multiply"](a, b)

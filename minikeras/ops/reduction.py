@@ -184,7 +184,7 @@ def _argument(name, doc):
     return publish(op(vjp=False, tensors=1)(forward))
 
 
-argmax = _argument("argmax", "Index of the largest element along `axis` (int32), the first of ties.")
+argmax = _argument("argmax", "Index of the largest element along `axis` (int32), first of ties.")
 argmin = _argument("argmin", "Index of the smallest element along `axis` (int32), first of ties.")
 
 

@@ -65,7 +65,7 @@ for name, (want, sample) in UNARY.items():
     row(name, want, sample(2, 3), dtypes_=dtypes, loose_=2)
     row(name, want, sample(), dtypes_=())
     row(name, want, sample(0, 3), dtypes_=())
-    row(name, want, np.array([0.0, np.inf, np.nan, 200.0]), grad_=False, dtypes_=())  # float32 overflows
+    row(name, want, np.array([0.0, np.inf, np.nan, 200.0]), grad_=False, dtypes_=())
 for name in "negative square exp sin cos tanh sqrt".split():
     row(name, UNARY[name][0], c(3), dtypes_=())
 row("absolute", np.abs, c(3), dtypes_=())

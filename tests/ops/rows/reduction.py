@@ -33,9 +33,15 @@ row("sum", everywhere(np.sum), c(2, 3), axis=0)
 row("mean", everywhere(np.mean), c(2, 3), axis=0)
 row("prod", everywhere(np.prod), np.array([[0.0, 2, 3], [0, 0, 4], [1, 2, 5]]), axis=1, grad_=1)
 whole("prod", lambda x, axis, dtype: np.prod(x, axis), i(2, 3), axis=0, dtype="float32", tol_=0)
-whole("max", lambda x, axis, initial: np.max(x, axis, initial=initial), r(2, 3), axis=0, initial=1.0, dtypes_=FLOATS)
-row("max", lambda x, axis, initial: np.max(x, axis, initial=initial), r(2, 3), axis=0, initial=-9.0, dtypes_=FLOATS)
-row("min", lambda x, axis, initial: np.min(x, axis, initial=initial), r(2, 3), axis=0, initial=0.1, dtypes_=FLOATS)
+
+
+def bounded(f):
+    return lambda x, axis, initial: f(x, axis, initial=initial)
+
+
+whole("max", bounded(np.max), r(2, 3), axis=0, initial=1.0, dtypes_=FLOATS)
+row("max", bounded(np.max), r(2, 3), axis=0, initial=-9.0, dtypes_=FLOATS)
+row("min", bounded(np.min), r(2, 3), axis=0, initial=0.1, dtypes_=FLOATS)
 whole("max", np.full(3, 5.0), np.zeros((0, 3)), axis=0, initial=5.0, dtypes_=())
 
 for name in ("argmax", "argmin"):
