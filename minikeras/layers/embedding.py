@@ -2,7 +2,6 @@
 
 from minikeras import ops
 from minikeras.api.registry import public
-from minikeras.core.tensor import Tensor
 from minikeras.dtypes import is_int
 from minikeras.layers.dense import positive_int, set_weight_options, weight
 from minikeras.layers.layer import NO_QUANTIZATION, Layer
@@ -59,14 +58,14 @@ class Embedding(Layer):
     def call(self, inputs):
         if not is_int(inputs.dtype):
             inputs = ops.cast(inputs, "int32")
+        # Row -1 does not exist: a negative index must not count from the end.
+        inputs = ops.where(inputs < 0, self.input_dim, inputs)
         try:
             rows = ops.take(self.embeddings, inputs, axis=0)
         except IndexError as e:
-            highest = int(ops.max(inputs)) if isinstance(inputs, Tensor) else "?"
             raise IndexError(
                 f'Layer "{self.name}" (Embedding) has rows 0 to {self.input_dim - 1}, but was '
-                f"given indices from {int(ops.min(inputs))} to {highest}. Raise `input_dim`, or "
-                "check the data."
+                "given an index outside them. Raise `input_dim`, or check the data."
             ) from e
         return ops.cast(rows, self.compute_dtype)
 

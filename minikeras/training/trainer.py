@@ -289,22 +289,31 @@ class Trainer:
         x, _, _ = unpack_x_y_sample_weight(data)
         return self._forward(x, False)
 
+    def _train_batch(self, data):
+        return self.train_step(as_tensors(data))
+
+    def _test_batch(self, data):
+        return self.test_step(as_tensors(data))
+
+    def _predict_batch(self, data):
+        return self.predict_step(as_tensors(data))
+
     def make_train_function(self, force=False):
         """Set `train_function`, which runs `train_step` on a batch."""
         if self.train_function is None or force:
-            self.train_function = lambda data: self.train_step(as_tensors(data))
+            self.train_function = self._train_batch
         return self.train_function
 
     def make_test_function(self, force=False):
         """Set `test_function`, which runs `test_step` on a batch."""
         if self.test_function is None or force:
-            self.test_function = lambda data: self.test_step(as_tensors(data))
+            self.test_function = self._test_batch
         return self.test_function
 
     def make_predict_function(self, force=False):
         """Set `predict_function`, which runs `predict_step` on a batch."""
         if self.predict_function is None or force:
-            self.predict_function = lambda data: self.predict_step(as_tensors(data))
+            self.predict_function = self._predict_batch
         return self.predict_function
 
     # ------------------------------------------------------------ fit
