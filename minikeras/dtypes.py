@@ -13,6 +13,8 @@ import numpy as np
 from minikeras import config
 from minikeras.api.registry import public
 
+finfo, iinfo = ml_dtypes.finfo, ml_dtypes.iinfo  # limits of a dtype
+
 BOOL = np.dtype("bool")
 INT32 = np.dtype("int32")
 INT64 = np.dtype("int64")

@@ -17,7 +17,29 @@ def scatter_add(target, index, values):
     cupy.add.at(target, index, values)
 
 
+def scatter_max(target, index, values):
+    """target[index] = max(target[index], values), with repeated indices."""
+    cupy.maximum.at(target, index, values)
+
+
+def scatter_min(target, index, values):
+    """target[index] = min(target[index], values), with repeated indices."""
+    cupy.minimum.at(target, index, values)
+
+
 def erf(x, out=None):
     from cupyx.scipy import special
 
     return special.erf(x) if out is None else special.erf(x, out)
+
+
+def erfc(x):
+    from cupyx.scipy import special
+
+    return special.erfc(x)
+
+
+def erfinv(x):
+    from cupyx.scipy import special
+
+    return special.erfinv(x)

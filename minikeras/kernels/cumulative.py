@@ -15,6 +15,11 @@ def cumsum(xp, a, axis):
 
 
 @function(_along)
+def cumprod(xp, a, axis):
+    return xp.cumprod(a, axis, dtype=a.dtype)
+
+
+@function(_along)
 def sort(xp, a, axis):
     return xp.sort(a, axis)
 

@@ -43,6 +43,36 @@ def cumsum(x, axis=None, dtype=None):
     return _running(_cumsum, x, axis, dtype)
 
 
+def _cumprod_vjp(xp, g, y, x, axis):
+    # dL/dx[k] = sum over i >= k of g[i] prod(x[:i+1] without x[k]). Before the first zero that is
+    # the reversed sum of g y over x[k]; at it, the same with 1 in its place; after it, 0.
+    zero = xp.equal(x, 0)
+    zeros = xp.cumsum(xp.cast(zero, dtype=g.dtype), axis=axis)
+    first = xp.logical_and(zero, xp.equal(zeros, 1))
+    before = xp.divide(_reversed_sum(xp, xp.multiply(g, y), axis), xp.blend(zero, 1, x))
+    without = xp.cumprod(xp.blend(first, 1, x), axis=axis)
+    at = _reversed_sum(xp, xp.multiply(g, without), axis)
+    return xp.blend(first, at, xp.blend(xp.equal(zeros, 0), before, 0))
+
+
+@op(vjp=_cumprod_vjp)
+def _cumprod(xp, x, axis):
+    return xp.cumprod(x, axis=axis)
+
+
+OPS["cumprod"] = _cumprod.op
+
+
+@public("ops.cumprod", "ops.numpy.cumprod")
+def cumprod(x, axis=None, dtype=None):
+    """Running product along an axis, of the flattened x by default; differentiable at zeros too.
+
+    >>> cumprod([1, 2, 3]).numpy().tolist()
+    [1, 2, 6]
+    """
+    return _running(_cumprod, x, axis, dtype)
+
+
 @op(
     vjp=lambda xp, g, _y, x, axis: xp.take_along_axis_gradient(
         g, xp.argsort(x, axis=axis), axis=axis, shape=tuple(x.shape)),

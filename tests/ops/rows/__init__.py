@@ -1,13 +1,7 @@
 """The rows of the table, a family a file."""
 
-from tests.ops.rows import (  # noqa: F401
-    activation,
-    contraction,
-    creation,
-    cumulative,
-    elementwise,
-    indexing,
-    nn,
-    reduction,
-    shaping,
-)
+import importlib
+import pkgutil
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
