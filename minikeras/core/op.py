@@ -362,22 +362,113 @@ class OpCall(Operation):
         return keras_tensors(self.op.specs(tensors, static))
 
 
-def op(vjp=None, **options):
+def _quick_unary(made, kernel):
+    """The public function of an op of one tensor that is one kernel: see `_quick_binary`."""
+    ready, run, general, static, keep = set(), getattr(_HOST, kernel), made.apply, {}, made.keep[0]
+    keep_y = made.keep_y
+
+    def public_function(x):
+        if type(x) is not Tensor:
+            return general((x,), static)
+        a = x._value
+        if type(a) is not ndarray or a.dtype not in ready:
+            if type(a) is ndarray and (made.dtype is None or made.dtype(a.dtype) is a.dtype):
+                ready.add(a.dtype)
+            return general((x,), static)
+        token = quiet()
+        try:
+            y = run(a)
+        except Exception as e:
+            made.explain(e, (x,), static)
+            raise
+        finally:
+            restore(token)
+        parent = x._node
+        if parent is None or not state.depth or not made.vjp:
+            return Tensor(y)
+        if state.deep:
+            return made.record((x,), y, static)
+        inputs = (x if keep else Spec(a.shape, a.dtype),)
+        node = Node(made, ((parent, x._index),), inputs, y if keep_y else None, static)
+        return Tensor(y, node)
+
+    return public_function
+
+
+def _quick_binary(made, kernel):
+    """The public function of an op of two tensors that is one kernel, by element.
+
+    What every call does, done by hand for the common case: two host tensors of one dtype, or a
+    tensor and a number that does not change its dtype. All else takes the general path.
+    """
+    ready, run, general, static = set(), getattr(_HOST, kernel), made.apply, {}
+    keep_1, keep_2, keep_y = *made.keep, made.keep_y
+
+    def learn(a, b):
+        given = [v.dtype if type(v) is ndarray else type(v) for v in (a, b)]
+        if type(a) is ndarray and (given[0] is given[1] or type(b) in NUMBERS):
+            if made.dtype is None or made.dtype(*given) is a.dtype:
+                ready.add(tuple(given))
+
+    def public_function(x1, x2):
+        a = x1._value if type(x1) is Tensor else None
+        b = x2._value if type(x2) is Tensor else x2
+        if type(a) is not ndarray:
+            return general((x1, x2), static)
+        if (a.dtype, b.dtype if type(b) is ndarray else type(b)) not in ready:
+            learn(a, b)
+            return general((x1, x2), static)
+        token = quiet()
+        try:
+            y = run(a, b)
+        except Exception as e:
+            made.explain(e, (x1, x2), static)
+            raise
+        finally:
+            restore(token)
+        if not state.depth or not made.vjp:
+            return Tensor(y)
+        n1 = x1._node
+        n2 = x2._node if b is not x2 else None
+        if n1 is None and n2 is None:
+            return Tensor(y)
+        if state.deep:
+            return made.record((x1, x2), y, static)
+        spec = Spec(a.shape, a.dtype)
+        one = x1 if keep_1 else spec
+        if keep_2 or b is x2:
+            two = x2
+        else:
+            two = spec if b.shape == a.shape else Spec(b.shape, b.dtype)
+        parents = (n1 and (n1, x1._index), n2 and (n2, x2._index))
+        return Tensor(y, Node(made, parents, (one, two), y if keep_y else None, static))
+
+    return public_function
+
+
+_QUICK = {1: _quick_unary, 2: _quick_binary}
+
+
+def op(vjp=None, quick=None, **options):
     """Decorator: an Op of the function's name; the result is a plain function with `.op`.
 
-    The function's signature without `xp` is the public one.
+    The function's signature without `xp` is the public one. `quick`: the name of the one kernel
+    that the op is, if it takes tensors alone; then calls on host tensors take a short cut.
     """
 
     def declare(forward):
         made = Op(forward, vjp, **options)
 
-        @functools.wraps(forward)
-        def public_function(*args, **kwargs):
-            return made(*args, **kwargs)
+        if quick is None or made.composite:
 
-        del public_function.__wrapped__
+            def public_function(*args, **kwargs):
+                return made(*args, **kwargs)
+        else:
+            public_function = _QUICK[made.tensors](made, quick)
+
+        functools.update_wrapper(public_function, forward)
         public_function.__signature__ = made.signature
-        public_function.op = made
+        public_function.op, made.function = made, public_function
         return public_function
 
     return declare

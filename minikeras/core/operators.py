@@ -25,19 +25,29 @@ OPS = _Ops()
 
 
 def _binary(name):
+    function = None
+
     def method(self, other):
-        if isinstance(other, (str, bytes)) or other is None:
+        nonlocal function
+        if other is None or isinstance(other, (str, bytes)):
             return NotImplemented
-        return OPS[name](self, other)
+        if function is None:
+            function = getattr(OPS[name], "function", OPS[name])
+        return function(self, other)
 
     return method
 
 
 def _reflected(name):
+    function = None
+
     def method(self, other):
-        if isinstance(other, (str, bytes)) or other is None:
+        nonlocal function
+        if other is None or isinstance(other, (str, bytes)):
             return NotImplemented
-        return OPS[name](other, self)
+        if function is None:
+            function = getattr(OPS[name], "function", OPS[name])
+        return function(other, self)
 
     return method
 

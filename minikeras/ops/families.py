@@ -38,7 +38,9 @@ def unary(name, rule, vjp, doc, kernel=None, namespaces=("ops.numpy",), also=(),
 
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = doc
-    return publish(op(vjp, dtype=rule, tensors=1, **options)(forward), namespaces, also)
+    return publish(
+        op(vjp, quick=kernel, dtype=rule, tensors=1, **options)(forward), namespaces, also
+    )
 
 
 def binary(name, rule, dx1, dx2, doc, kernel=None, namespaces=("ops.numpy",), also=(), **options):
@@ -51,5 +53,5 @@ def binary(name, rule, dx1, dx2, doc, kernel=None, namespaces=("ops.numpy",), al
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = doc
     vjp = False if dx1 is None and dx2 is None else (dx1, dx2)
-    made = op(vjp, dtype=rule, tensors=2, numbers=True, **options)(forward)
+    made = op(vjp, quick=kernel, dtype=rule, tensors=2, numbers=True, **options)(forward)
     return publish(made, namespaces, also)
