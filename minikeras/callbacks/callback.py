@@ -12,6 +12,7 @@ HOOKS = (
     "on_test_batch_end", "on_predict_begin", "on_predict_end", "on_predict_batch_begin",
     "on_predict_batch_end",
 )
+OLDER = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 
 
 @public("callbacks.Callback")
@@ -203,11 +204,7 @@ class CallbackList(Callback):
         super().__init__()
         self.callbacks = [] if callbacks is None else tree.flatten(callbacks)
         for c in self.callbacks:
-            if not isinstance(c, Callback):
-                raise ValueError(
-                    "All callbacks must be instances of keras.callbacks.Callback. "
-                    f"Received: {c!r} (of type {type(c).__name__})"
-                )
+            _check(c)
         self._history = next((c for c in self.callbacks if isinstance(c, History)), None)
         if self._history is None and add_history:
             self._history = History()
@@ -217,14 +214,25 @@ class CallbackList(Callback):
         if model is not None:
             self.set_model(model)
         self.set_params(params)
+        self._find_hooks()
+
+    def _find_hooks(self):
+        """Which callbacks do something at which moment: batches are too many to ask in vain."""
         self._hooked = {h: [c for c in self.callbacks if _overrides(c, h)] for h in HOOKS}
 
     def append(self, callback):
         """Add a callback."""
+        _check(callback)
         self.callbacks.append(callback)
-        for hook, hooked in self._hooked.items():
-            if _overrides(callback, hook):
-                hooked.append(callback)
+        self._find_hooks()
+
+    def on_batch_begin(self, batch, logs=None):
+        """Call `on_train_batch_begin` of each callback."""
+        self.on_train_batch_begin(batch, logs)
+
+    def on_batch_end(self, batch, logs=None):
+        """Call `on_train_batch_end` of each callback."""
+        self.on_train_batch_end(batch, logs)
 
     def set_params(self, params):
         self.params = params
@@ -239,14 +247,29 @@ class CallbackList(Callback):
             c.set_model(model)
 
 
+def _check(callback):
+    """TypeError for what is no callback; anything with its methods is one."""
+    if isinstance(callback, type) or not all(
+        hasattr(callback, name) for name in ("set_model", "set_params")
+    ):
+        hint = "An object is needed, not its class. " if isinstance(callback, type) else ""
+        raise TypeError(
+            "All callbacks must be objects of keras.callbacks.Callback or of subclasses. "
+            f"{hint}Received: {callback!r} (of type {type(callback).__name__})"
+        )
+
+
 def _overrides(callback, hook):
     """Whether a hook does anything for a callback."""
-    own = getattr(type(callback), hook, None)
-    if own is not getattr(Callback, hook) or hook in callback.__dict__:
+    if hook in getattr(callback, "__dict__", ()):
         return True
-    older = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
-    return hook in older and getattr(type(callback), older[hook]) is not getattr(
-        Callback, older[hook])
+    own = getattr(type(callback), hook, None)
+    if own is not getattr(Callback, hook):
+        return own is not None
+    older = OLDER.get(hook)
+    return older is not None and (
+        older in vars(callback) or getattr(type(callback), older) is not getattr(Callback, older)
+    )
 
 
 def _forward(hook):
@@ -258,6 +281,8 @@ def _forward(hook):
     else:
 
         def method(self, logs=None):
+            if hook.endswith("_begin"):
+                self._find_hooks()  # methods may have been set since
             for c in self._hooked[hook]:
                 getattr(c, hook)(logs if logs is not None else {})
 

@@ -1,5 +1,7 @@
 """Functional: a model that is a graph of layers and ops between Inputs and outputs."""
 
+import math
+
 from minikeras import tree
 from minikeras.core import serialization
 from minikeras.core.function import Function, node_of
@@ -208,14 +210,11 @@ class Functional(Function, Model):
             x = OPS["squeeze"](x, axis=-1)
         elif len(shape) == len(wanted) - 1 and wanted[-1] == 1:
             x = OPS["expand_dims"](x, -1)
-        fits = len(x.shape) == len(wanted) and all(
-            a is None or b is None or a == b for a, b in zip(x.shape, wanted)
-        )
-        if not fits:
+        if not _matches(x.shape, wanted):
             name = k._keras_history.operation.name
             raise ValueError(
                 f"Invalid input shape for input '{name}' of model '{self.name}': expected shape "
-                f"{wanted}, but input has incompatible shape {shape}"
+                f"{wanted}, but input has incompatible shape {shape}{_advice(shape, wanted)}"
             )
         if mask is not None and x is not before:
             x._keras_mask = mask
@@ -402,6 +401,23 @@ def _is_place(x):
 
 def _overrides_init(cls):
     return cls.__init__ is not Functional.__init__
+
+
+def _advice(shape, wanted):
+    """What to do about an input of the wrong shape, where that can be guessed."""
+    sample = wanted[1:]
+    if _matches(shape, sample):
+        return ". A single sample needs an axis of samples in front: x[None]."
+    if len(shape) == len(wanted) > 2 and _matches((*shape[2:], shape[1]), sample):
+        return ". The channels come first: move them to the last axis, np.moveaxis(x, 1, -1)."
+    if None not in (*shape[1:], *sample) and math.prod(shape[1:]) == math.prod(sample):
+        return f". Reshape the samples: x.reshape({(-1, *sample)})."
+    return ""
+
+
+def _matches(shape, wanted):
+    return len(shape) == len(wanted) and all(
+        a is None or b is None or a == b for a, b in zip(shape, wanted))
 
 
 def _is_input(x):

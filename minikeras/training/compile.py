@@ -1,5 +1,7 @@
 """Losses and metrics of a compiled model, matched to its outputs."""
 
+import numpy as np
+
 from minikeras import losses, metrics, ops, tree
 from minikeras.core.tensor import to_tensor
 from minikeras.losses.loss import LossFunctionWrapper
@@ -146,6 +148,7 @@ class CompileLoss:
         self.user_loss, self.user_weights = loss, loss_weights
         self.output_names = output_names
         self.built, self.losses, self.weights, self.trackers = False, None, None, []
+        self.labels = []  # (output, number of classes, ignored label) of sparse crossentropies
         for entry in _entries(loss):
             get_loss(entry)  # names are checked when the model is compiled
 
@@ -157,8 +160,12 @@ class CompileLoss:
             self.user_weights, y_pred, names, "loss_weights",
             lambda x: isinstance(x, (int, float)),
         )
-        self.names = names
+        self.names, self.structure = names, tree.map_structure(lambda _: 0, y_pred)
         self.losses = [get_loss(g) for g in given]
+        self.labels = [
+            (i, *found) for i, (loss, pred) in enumerate(zip(self.losses, tree.flatten(y_pred)))
+            if (found := _classes(loss, pred)) is not None
+        ]
         self.weights = weights
         if len(names) > 1:
             self.trackers = [
@@ -174,18 +181,54 @@ class CompileLoss:
         """The running means of the outputs' losses."""
         return [t for t in self.trackers if t is not None]
 
+    def check_labels(self, y):
+        """ValueError if labels of a sparse crossentropy are not numbers of classes.
+
+        Only arrays on the host are looked at: on a GPU the look would cost a wait.
+        """
+        if not self.labels or y is None:
+            return
+        flat = flat_targets(y, self.structure, self.names, "y")
+        for i, classes, ignored in self.labels:
+            labels = getattr(flat[i], "_value", flat[i])
+            if not isinstance(labels, np.ndarray) or not labels.size:
+                continue
+            if labels.min() >= 0 and labels.max() < classes:
+                continue
+            wrong = labels[~((labels >= 0) & (labels < classes) | (labels == ignored))]
+            if wrong.size:
+                raise ValueError(
+                    f"The targets of output '{self.names[i]}' must be class numbers from 0 to "
+                    f"{classes - 1} for the loss '{self.losses[i].name}', since the output has "
+                    f"{classes} classes. Received: {np.unique(wrong)[:5].tolist()} among the "
+                    "labels. Renumber the labels from 0, or give the last layer more units (the "
+                    "largest label + 1); labels that shall not count go into `ignore_class`."
+                )
+
+    def _explain(self, error, i, true, pred):
+        """The error of a loss, with the output's and the loss's names and the shapes."""
+        return ValueError(
+            f"The loss '{self.losses[i].name}' of output '{self.names[i]}' failed on targets of "
+            f"shape {tuple(true.shape)} and an output of shape {tuple(pred.shape)}: {error}"
+        )
+
     def __call__(self, y_true, y_pred, sample_weight=None):
         if not self.built:
             self.build(y_pred)
+            self.check_labels(y_true)
         flat_pred = tree.flatten(y_pred)
         flat_true = flat_targets(y_true, y_pred, self.names, "y")
         flat_weight = flat_targets(sample_weight, y_pred, self.names, "sample_weight")
         total = None
         rows = zip(self.losses, self.weights, self.trackers, flat_true, flat_pred, flat_weight)
-        for loss, scale, tracker, true, pred, weight in rows:
+        for i, (loss, scale, tracker, true, pred, weight) in enumerate(rows):
             if loss is None or true is None:
                 continue
-            value = ops.cast(loss(true, pred, weight), "float32" if _half(pred) else pred.dtype)
+            try:
+                value = loss(true, pred, weight)
+            except ValueError as e:
+                raise self._explain(e, i, true, pred) from e
+            value = ops.cast(value, "float32" if _half(pred) else pred.dtype)
             if tracker is not None:
                 tracker.update_state(
                     ops.stop_gradient(value), sample_weight=pred.shape[0] if pred.shape else 1)
@@ -193,6 +236,15 @@ class CompileLoss:
                 value = value * scale
             total = value if total is None else total + value
         return total
+
+
+def _classes(loss, pred):
+    """(number of classes, ignored label) if the loss takes class numbers as targets."""
+    if getattr(loss, "fn", None) is not losses.sparse_categorical_crossentropy:
+        return None
+    options = loss._fn_kwargs
+    classes = pred.shape[options.get("axis", -1)] if pred.shape else None
+    return None if classes is None else (classes, options.get("ignore_class"))
 
 
 def _half(x):

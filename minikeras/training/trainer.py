@@ -289,10 +289,23 @@ class Trainer:
         x, _, _ = unpack_x_y_sample_weight(data)
         return self._forward(x, False)
 
+    def _check_targets(self, data):
+        """ValueError for labels that the compiled loss cannot take; a custom step may take them."""
+        loss = self._compile_loss
+        if loss is not None and loss.labels and isinstance(data, tuple) and self._standard_steps:
+            loss.check_labels(unpack_x_y_sample_weight(data)[1])
+
+    @property
+    def _standard_steps(self):
+        steps = ("train_step", "test_step", "compute_loss")
+        return all(getattr(type(self), s) is getattr(Trainer, s) for s in steps)
+
     def _train_batch(self, data):
+        self._check_targets(data)
         return self.train_step(as_tensors(data))
 
     def _test_batch(self, data):
+        self._check_targets(data)
         return self.test_step(as_tensors(data))
 
     def _predict_batch(self, data):
