@@ -832,7 +832,8 @@ def _tuples(shape):
     if isinstance(shape, (list, tuple)):
         if tree.is_shape(shape):
             return tuple(shape)
-        return type(shape)(_tuples(s) for s in shape)
+        parts = [_tuples(s) for s in shape]
+        return type(shape)(*parts) if hasattr(shape, "_fields") else type(shape)(parts)
     if isinstance(shape, dict):
         return {k: _tuples(v) for k, v in shape.items()}
     return shape

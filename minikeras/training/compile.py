@@ -64,7 +64,8 @@ def get_loss(identifier):
         return None
     found = losses.get(identifier)
     if not isinstance(found, losses.Loss):
-        found = LossFunctionWrapper(found, name=_short_name(found))
+        name = identifier if isinstance(identifier, str) else _short_name(found)
+        found = LossFunctionWrapper(found, name=name)
     return found
 
 
@@ -78,6 +79,21 @@ def flat_names(y_pred, output_names):
     if output_names and len(output_names) == len(flat):
         return list(output_names)
     return [f"output_{i}" for i in range(len(flat))]
+
+
+def _are_named(y_pred, output_names):
+    """Whether outputs have names, that logs use."""
+    return isinstance(y_pred, dict) or len(output_names or ()) == len(tree.flatten(y_pred))
+
+
+def _untaken(name, taken):
+    """The name, or the first of name_1, name_2, ... that is not taken; it is now."""
+    found, number = name, 0
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    taken.add(found)
+    return found
 
 
 def per_output(given, y_pred, names, what, single=is_function_like):
@@ -147,8 +163,9 @@ class CompileLoss:
             )
         self.user_loss, self.user_weights = loss, loss_weights
         self.output_names = output_names
-        self.built, self.losses, self.weights, self.trackers = False, None, None, []
-        self.labels = []  # (output, number of classes, ignored label) of sparse crossentropies
+        self.built, self.structure = False, None
+        self.rows = []  # [output, loss, its factor, its running mean if there are several]
+        self.labels = []  # (output, loss, classes, ignored label) of sparse crossentropies
         for entry in _entries(loss):
             get_loss(entry)  # names are checked when the model is compiled
 
@@ -161,25 +178,37 @@ class CompileLoss:
             lambda x: isinstance(x, (int, float)),
         )
         self.names, self.structure = names, tree.map_structure(lambda _: 0, y_pred)
-        self.losses = [get_loss(g) for g in given]
-        self.labels = [
-            (i, *found) for i, (loss, pred) in enumerate(zip(self.losses, tree.flatten(y_pred)))
-            if (found := _classes(loss, pred)) is not None
+        self.rows = [
+            [i, get_loss(loss), weight, None]
+            for i, (entry, weight) in enumerate(zip(given, weights))
+            for loss in _listed(entry) if loss is not None
         ]
-        self.weights = weights
-        if len(names) > 1:
-            self.trackers = [
-                None if loss is None else metrics.Mean(name=f"{name}_loss")
-                for name, loss in zip(names, self.losses)
-            ]
-        else:
-            self.trackers = [None]
+        flat = tree.flatten(y_pred)
+        self.labels = [
+            (i, loss.name, *found) for i, loss, _, _ in self.rows
+            if (found := _classes(loss, flat[i])) is not None
+        ]
+        if len(self.rows) > 1:
+            self._make_trackers(y_pred)
         self.built = True
+
+    def _make_trackers(self, y_pred):
+        """A running mean for each loss, named after its output, or itself where that has none."""
+        named, taken = _are_named(y_pred, self.output_names), set()
+        for row in self.rows:
+            name = _untaken(f"{self.names[row[0]] if named else row[1].name}_loss", taken)
+            row[3] = metrics.Mean(name=name)
 
     @property
     def metrics(self):
         """The running means of the outputs' losses."""
-        return [t for t in self.trackers if t is not None]
+        trackers = {}  # as the model's outputs are written: a dict is flattened in sorted order
+        for i, _, _, tracker in self.rows:
+            if tracker is not None:
+                trackers.setdefault(self.names[i], []).append(tracker)
+        if isinstance(self.structure, dict) and self.output_names:
+            trackers = {k: trackers[k] for k in self.structure if k in trackers}
+        return [t for found in trackers.values() for t in found]
 
     def check_labels(self, y):
         """ValueError if labels of a sparse crossentropy are not numbers of classes.
@@ -189,7 +218,7 @@ class CompileLoss:
         if not self.labels or y is None:
             return
         flat = flat_targets(y, self.structure, self.names, "y")
-        for i, classes, ignored in self.labels:
+        for i, loss, classes, ignored in self.labels:
             labels = getattr(flat[i], "_value", flat[i])
             if not isinstance(labels, np.ndarray) or not labels.size:
                 continue
@@ -199,18 +228,11 @@ class CompileLoss:
             if wrong.size:
                 raise ValueError(
                     f"The targets of output '{self.names[i]}' must be class numbers from 0 to "
-                    f"{classes - 1} for the loss '{self.losses[i].name}', since the output has "
+                    f"{classes - 1} for the loss '{loss}', since the output has "
                     f"{classes} classes. Received: {np.unique(wrong)[:5].tolist()} among the "
                     "labels. Renumber the labels from 0, or give the last layer more units (the "
                     "largest label + 1); labels that shall not count go into `ignore_class`."
                 )
-
-    def _explain(self, error, i, true, pred):
-        """The error of a loss, with the output's and the loss's names and the shapes."""
-        return ValueError(
-            f"The loss '{self.losses[i].name}' of output '{self.names[i]}' failed on targets of "
-            f"shape {tuple(true.shape)} and an output of shape {tuple(pred.shape)}: {error}"
-        )
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         if not self.built:
@@ -220,14 +242,14 @@ class CompileLoss:
         flat_true = flat_targets(y_true, y_pred, self.names, "y")
         flat_weight = flat_targets(sample_weight, y_pred, self.names, "sample_weight")
         total = None
-        rows = zip(self.losses, self.weights, self.trackers, flat_true, flat_pred, flat_weight)
-        for i, (loss, scale, tracker, true, pred, weight) in enumerate(rows):
-            if loss is None or true is None:
+        for i, loss, scale, tracker in self.rows:
+            true, pred = flat_true[i], flat_pred[i]
+            if true is None:
                 continue
             try:
-                value = loss(true, pred, weight)
+                value = loss(true, pred, flat_weight[i])
             except ValueError as e:
-                raise self._explain(e, i, true, pred) from e
+                raise _explained(e, "loss", loss.name, self.names[i], true, pred) from e
             value = ops.cast(value, "float32" if _half(pred) else pred.dtype)
             if tracker is not None:
                 tracker.update_state(
@@ -236,6 +258,14 @@ class CompileLoss:
                 value = value * scale
             total = value if total is None else total + value
         return total
+
+
+def _explained(error, what, name, output, true, pred):
+    """The error of a loss or metric, with the names and the shapes that the user knows."""
+    return ValueError(
+        f"The {what} '{name}' of output '{output}' failed on targets of shape "
+        f"{tuple(true.shape)} and an output of shape {tuple(pred.shape)}: {error}"
+    )
 
 
 def _classes(loss, pred):
@@ -289,7 +319,7 @@ class CompileMetrics(Metric):
                         continue
                     metric = get_metric(entry, flat_true[i], flat_pred[i])
                     self._rows.append([metric, None, i, weighted])
-        self._name_rows(len(flat_pred))
+        self._name_rows(len(flat_pred) > 1 and _are_named(y_pred, self.output_names))
         self.built = True
 
     def _per_output(self, given, y_pred, names, what):
@@ -306,17 +336,16 @@ class CompileMetrics(Metric):
             entries = per_output(given, y_pred, names, what, single=lambda x: False)
         return [_listed(e) for e in entries]
 
-    def _name_rows(self, outputs):
-        """Log names: of the metric, after the output's name where there are several."""
+    def _name_rows(self, prefixed):
+        """Log names: of the metric, after the output's name where several have names."""
         taken = set()
         for row in self._rows:
-            base = row[0].name if outputs == 1 else f"{self.names[row[2]]}_{row[0].name}"
-            name, number = base, 0
-            while name in taken:
-                number += 1
-                name = f"weighted_{base}" if row[3] and number == 1 else f"{base}_{number}"
-            taken.add(name)
-            row[1] = name
+            prefix = f"{self.names[row[2]]}_" if prefixed else ""
+            weighted = f"{prefix}weighted_{row[0].name}"
+            name = prefix + row[0].name
+            if row[3] and name in taken and weighted not in taken:
+                name = weighted
+            row[1] = _untaken(name, taken)
 
     @property
     def metrics(self):
@@ -337,11 +366,15 @@ class CompileMetrics(Metric):
         flat_pred = tree.flatten(y_pred)
         flat_true = flat_targets(y_true, y_pred, self.names, "y")
         flat_weight = flat_targets(sample_weight, y_pred, self.names, "sample_weight")
-        for metric, _, i, weighted in self._rows:
+        for metric, name, i, weighted in self._rows:
+            given = {}
             if weighted and flat_weight[i] is not None:
-                metric.update_state(flat_true[i], flat_pred[i], sample_weight=flat_weight[i])
-            else:
-                metric.update_state(flat_true[i], flat_pred[i])
+                given["sample_weight"] = flat_weight[i]
+            try:
+                metric.update_state(flat_true[i], flat_pred[i], **given)
+            except ValueError as e:
+                raise _explained(
+                    e, "metric", name, self.names[i], flat_true[i], flat_pred[i]) from e
 
     def reset_state(self):
         """Begin anew."""

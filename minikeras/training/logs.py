@@ -1,6 +1,6 @@
 """Logs: what callbacks are given; values become numbers when they are read."""
 
-from minikeras.core.tensor import Tensor
+from minikeras.core.tensor import Convertible, Tensor
 
 
 class Logs(dict):
@@ -8,7 +8,7 @@ class Logs(dict):
 
     def __getitem__(self, key):
         value = super().__getitem__(key)
-        if isinstance(value, Tensor):
+        if isinstance(value, (Tensor, Convertible)):
             value = number(value)
             super().__setitem__(key, value)
         return value
@@ -33,6 +33,8 @@ class Logs(dict):
 
 def number(value):
     """A 0-d tensor as a Python number, another as an array."""
+    if isinstance(value, Convertible):
+        value = value.tensor()
     if isinstance(value, Tensor):
         return value.item() if not value.shape else value.numpy()
     return value

@@ -1,5 +1,6 @@
 """Trainer: compile, fit, evaluate, predict, and the steps they repeat."""
 
+import sys
 import warnings
 
 import numpy as np
@@ -17,6 +18,7 @@ from minikeras.data.batching import (
 from minikeras.layers.call_spec import signature_of
 from minikeras.layers.tracking import NEVER
 from minikeras.training.compile import CompileLoss, CompileMetrics, as_tensors
+from minikeras.training.interrupts import whole_steps
 from minikeras.training.logs import Logs, number
 
 NEVER |= {"optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics", "_compile_config",
@@ -376,7 +378,10 @@ class Trainer:
             self.reset_metrics()
             source.on_epoch_begin()
             callbacks.on_epoch_begin(epoch)
-            logs = self._train_epoch(source, epoch, callbacks)
+            found = self._train_epoch(source, epoch, callbacks)
+            if found is None:  # the data have run out, of which a warning told
+                break
+            logs = found
             epoch_logs = dict(logs)
             if validation is not None and _due(epoch, validation_freq):
                 found = self._evaluate_source(validation, callbacks)
@@ -392,16 +397,17 @@ class Trainer:
         return self.history
 
     def _train_epoch(self, source, epoch, callbacks):
-        logs = {}
-        for step, batches in _groups(source.epoch(epoch), self.steps_per_execution):
-            callbacks.on_train_batch_begin(step)
-            for batch in batches:
-                logs = self.train_function(batch)
-            logs = Logs(_sorted(logs))
-            callbacks.on_train_batch_end(step + len(batches) - 1, logs)
-            if self.stop_training:
-                break
-        return _numbers(logs)
+        logs = None
+        with whole_steps(self.train_function) as train:
+            for step, batches in _groups(source.epoch(epoch), self.steps_per_execution):
+                callbacks.on_train_batch_begin(step)
+                for batch in batches:
+                    logs = train(batch)
+                logs = Logs(_sorted(logs))
+                callbacks.on_train_batch_end(step + len(batches) - 1, logs)
+                if self.stop_training:
+                    break
+        return None if logs is None else _numbers(logs)
 
     def _validation_source(self, data, batch_size, steps):
         if data is None:
@@ -491,25 +497,28 @@ class Trainer:
     # ------------------------------------------------------------ one batch
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None,
                        return_dict=False):
-        """One step of training on a batch; loss and metrics since `reset_metrics`."""
+        """One step of training on a batch; its loss and metrics."""
         self._require_compiled("train_on_batch")
         data = self._one_batch(x, y, sample_weight, class_weight)
         self.make_train_function()
+        self.reset_metrics()
         logs = _numbers(_sorted(self.train_function(data)))
         return logs if return_dict else self._in_order(logs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
-        """Loss and metrics on a batch, since `reset_metrics`."""
+        """Loss and metrics on a batch."""
         self._require_compiled("test_on_batch")
         data = self._one_batch(x, y, sample_weight, None)
         self.make_test_function()
+        self.reset_metrics()
         logs = _numbers(_sorted(self.test_function(data)))
         return logs if return_dict else self._in_order(logs)
 
     def predict_on_batch(self, x):
         """Outputs for a batch, as NumPy arrays."""
         self.make_predict_function()
-        return tree.map_structure(_host, self.predict_function((x,)))
+        data = self._one_batch(x, None, None, None)
+        return tree.map_structure(_host, self.predict_function(data))
 
     def _one_batch(self, x, y, sample_weight, class_weight):
         if class_weight is not None and sample_weight is not None:
@@ -517,10 +526,9 @@ class Trainer:
                 "Arguments `sample_weight` and `class_weight` cannot be specified at the same "
                 f"time. Received: sample_weight={sample_weight}, class_weight={class_weight}"
             )
-        count = len(tree.flatten(x)[0])
         source = make_source(
-            x, y, sample_weight, batch_size=max(count, 1), class_weight=class_weight)
-        return next(iter(source.epoch()))
+            x, y, sample_weight, batch_size=sys.maxsize, class_weight=class_weight)
+        return source.peek()
 
 
 # ---------------------------------------------------------------- helpers
