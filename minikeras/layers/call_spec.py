@@ -15,7 +15,7 @@ class Signature:
 
     def __init__(self, function):
         parameters = list(inspect.signature(function).parameters.values())
-        if parameters and parameters[0].name == "self":
+        if parameters and parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL:  # self
             parameters = parameters[1:]
         self.signature = inspect.Signature(parameters)
         kinds = inspect.Parameter

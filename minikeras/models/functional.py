@@ -9,6 +9,7 @@ from minikeras.core.keras_tensor import KerasTensor
 from minikeras.core.operators import OPS
 from minikeras.core.tensor import Tensor, to_tensor
 from minikeras.dtypes import canonical
+from minikeras.layers.call_spec import signature_of
 from minikeras.layers.input_layer import InputLayer
 from minikeras.layers.layer import Layer
 from minikeras.models.model import Model, Trainer
@@ -63,6 +64,10 @@ class Functional(Function, Model):
         self.__dict__["_operations"] = []
         Function._plan(self)
         self._sort_by_depth()
+        self.__dict__["_told_training"] = [
+            isinstance(n.operation, Layer) and signature_of(type(n.operation).call).has_training
+            for n in self._order
+        ]
         self.__dict__["_graph_layers"] = [o for o in self._operations if isinstance(o, Layer)]
         names = [o.name for o in self._graph_layers]
         twice = {n for n in names if names.count(n) > 1}
@@ -145,12 +150,16 @@ class Functional(Function, Model):
             for x, m in zip(flat, tree.flatten(mask)):
                 if m is not None:
                     x._keras_mask = m
-        return self._run_flat(flat)
+        return self._run_flat(flat, training)
 
-    def _run_flat(self, flat):
+    def _run_flat(self, flat, training=None):
+        """The outputs; `training`, if it is set, is told to all layers, whatever they were told
+        when the graph was made."""
         values = {id(k): v for k, v in zip(self._inputs, flat)}
-        for node in self._order:
+        for node, told in zip(self._order, self._told_training):
             args, kwargs = node.fill(values)
+            if training is not None and told:
+                kwargs = {**kwargs, "training": training}
             result = node.operation(*args, **kwargs)
             if type(result) in (Tensor, KerasTensor):
                 values[id(node.outputs[0])] = result
