@@ -3,6 +3,7 @@
 from minikeras import dtypes
 from minikeras.api.registry import public
 from minikeras.arrays import asarray, current_device, device_of, library_of, to_host, transfer
+from minikeras.core.keras_tensor import KerasTensor
 from minikeras.core.op import leaf
 from minikeras.core.operators import OPS, Operators
 from minikeras.core.scopes import auto_name, current_path, state
@@ -114,6 +115,8 @@ class Variable(Convertible, Operators):
                 f"`variable.assign(value)` must match. variable.shape={self.shape}, "
                 f"Received: value.shape={tuple(value.shape)}. Target variable: {self.path}"
             )
+        if isinstance(value, KerasTensor):
+            return self  # the shapes of a layer's call are being inferred
         if state.stateless is not None:
             state.stateless.add_update((self, value))
         elif state.tracer is not None:
@@ -123,6 +126,8 @@ class Variable(Convertible, Operators):
         return self
 
     def _converted(self, value):
+        if isinstance(value, KerasTensor) and state.symbolic:
+            return value
         own = not isinstance(value, (Tensor, Variable))
         value = to_tensor(value, self._array.dtype, library_of(self._array))
         return Tensor(value._value.copy()) if own else value  # the caller may write to its array

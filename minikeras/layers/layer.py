@@ -544,7 +544,7 @@ class Layer(Tracker, Operation):
             return tree.map_shape_structure(
                 lambda s: KerasTensor(s, dtype=self.compute_dtype), shapes
             )
-        with autocast_scope(_autocast_dtype(self)):
+        with autocast_scope(_autocast_dtype(self)), StatelessScope():
             return super().compute_output_spec(*args, **kwargs)
 
     def _shapes_from(self, args, kwargs):
