@@ -34,7 +34,7 @@ class Deferred:
     def __getitem__(self, rows):
         if isinstance(rows, slice):
             start, stop, _ = rows.indices(self.shape[0])
-            return Deferred(self.source, self.start + start, self.start + stop)
+            return type(self)(self.source, self.start + start, self.start + stop)
         raise TypeError(f"Only slices of samples can be taken. Received: {rows!r}")
 
     def take(self, rows):
