@@ -1,6 +1,6 @@
 """Views and rearrangements: reshape, transpose, slice, concatenate, pad, tile."""
 
-from minikeras.dtypes import Spec
+from minikeras.dtypes import INT32, Spec
 from minikeras.kernels.registry import function, kernel, same_spec
 
 
@@ -125,6 +125,11 @@ def one_hot(xp, indices, depth, axis, dtype):
     return (xp.expand_dims(indices, axis) == positions).astype(dtype)
 
 
+
+@function(lambda a, axis: Spec((a.shape[axis],), INT32))
+def positions(xp, a, axis):
+    """0, 1, ... along an axis of `a`."""
+    return xp.arange(a.shape[axis], dtype=INT32)
 
 
 @function(lambda a, value, dtype: Spec(tuple(a.shape), dtype))

@@ -306,6 +306,12 @@ def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
     return _one_hot(x, depth=int(num_classes), axis=axis, dtype=canonical(dtype))
 
 
+@op(False, tensors=1)
+def positions(xp, x, axis):
+    """0, 1, ... along an axis of x (int32): also where its length is not known yet."""
+    return xp.positions(x, axis=axis)
+
+
 @publish
 @op(tensors=1, vjp=None)
 def diagonal(xp, x, offset=0, axis1=0, axis2=1):
