@@ -1,11 +1,16 @@
 """Global settings: floatx, epsilon, image data format. Read by dtypes, layers and ops."""
 
+import warnings
+
 from minikeras.api import namespaces
 from minikeras.api.registry import public
 
 _FLOATX = "float32"
 _EPSILON = 1e-7
 _DATA_FORMAT = "channels_last"
+_MAX_EPOCHS = _MAX_STEPS_PER_EPOCH = None
+_FLASH_ATTENTION = None  # True, False, or by itself
+_TRACEBACK_FILTERING = True
 _LISTENERS = []  # called when floatx changes
 
 
@@ -51,6 +56,82 @@ def set_image_data_format(data_format):
     """Set the default order of image axes."""
     global _DATA_FORMAT
     _DATA_FORMAT = standardize_data_format(data_format)
+
+
+# ---------------------------------------------------------------- limits of training
+@public("config.max_epochs")
+def max_epochs():
+    """The most epochs that any `fit` trains up to, None without a limit."""
+    return _MAX_EPOCHS
+
+
+@public("config.set_max_epochs")
+def set_max_epochs(max_epochs):
+    """Limit the epochs of every `fit`, as for a quick trial of a whole program; None: no limit."""
+    global _MAX_EPOCHS
+    _MAX_EPOCHS = max_epochs
+
+
+@public("config.max_steps_per_epoch")
+def max_steps_per_epoch():
+    """The most batches an epoch of any `fit`, `evaluate` or `predict`, None without a limit."""
+    return _MAX_STEPS_PER_EPOCH
+
+
+@public("config.set_max_steps_per_epoch")
+def set_max_steps_per_epoch(max_steps_per_epoch):
+    """Limit the batches of every `fit` (an epoch), `evaluate` and `predict`; None: no limit."""
+    global _MAX_STEPS_PER_EPOCH
+    _MAX_STEPS_PER_EPOCH = max_steps_per_epoch
+
+
+def limited(name, value, limit):
+    """`value` (None: no bound of its own) within the limit (None, 0: none); warns if it cuts."""
+    if not limit or (value is not None and value <= limit):
+        return value
+    warnings.warn(f"Limiting {name} to {limit}", stacklevel=3)
+    return limit
+
+
+# ---------------------------------------------------------------- switches
+@public("config.enable_flash_attention")
+def enable_flash_attention():
+    """Let attention choose its kernel by itself (the default)."""
+    global _FLASH_ATTENTION
+    _FLASH_ATTENTION = None
+
+
+@public("config.disable_flash_attention")
+def disable_flash_attention():
+    """Ask for attention without flash kernels; results do not depend on it."""
+    global _FLASH_ATTENTION
+    _FLASH_ATTENTION = False
+
+
+@public("config.is_flash_attention_enabled")
+def is_flash_attention_enabled():
+    """False after `disable_flash_attention()`; None: attention chooses by itself."""
+    return _FLASH_ATTENTION
+
+
+@public("config.enable_traceback_filtering")
+def enable_traceback_filtering():
+    """Say that tracebacks may leave out the library's own frames (the default)."""
+    global _TRACEBACK_FILTERING
+    _TRACEBACK_FILTERING = True
+
+
+@public("config.disable_traceback_filtering")
+def disable_traceback_filtering():
+    """Say that tracebacks must show every frame. They always do: errors are raised as they are."""
+    global _TRACEBACK_FILTERING
+    _TRACEBACK_FILTERING = False
+
+
+@public("config.is_traceback_filtering_enabled")
+def is_traceback_filtering_enabled():
+    """Whether `enable_traceback_filtering` or its opposite was called last; True at first."""
+    return _TRACEBACK_FILTERING
 
 
 def standardize_data_format(data_format):

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 
+from minikeras import config
 from minikeras.arrays import NUMPY, library_of
 from minikeras.data import batching
 from minikeras.data.batching import Deferred, map_leaves, to_floatx, to_samples
@@ -432,6 +433,14 @@ def make_source(
         _positive(steps_per_epoch, "steps_per_epoch")
         steps_per_epoch = int(steps_per_epoch)
     class_weight = batching.check_class_weight(class_weight)
+    source = _source(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight)
+    steps = config.limited("steps_per_epoch", source.steps, config.max_steps_per_epoch())
+    if steps != source.steps:
+        source.steps_per_epoch = steps
+    return source
+
+
+def _source(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight):
     if isinstance(x, PyDataset):
         return PyDatasetSource(x, y, sample_weight, steps_per_epoch, shuffle, class_weight)
     if hasattr(x, "__next__"):

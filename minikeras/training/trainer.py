@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 from minikeras import callbacks as callbacks_module
-from minikeras import dtype_policies, metrics, ops, optimizers, tree
+from minikeras import config, dtype_policies, metrics, ops, optimizers, tree
 from minikeras.core import serialization
 from minikeras.core.gradient import GradientTape
 from minikeras.core.tensor import Tensor
@@ -359,6 +359,7 @@ class Trainer:
         Returns: a History: `.history` is a dict from names to lists of values, one an epoch.
         """
         self._require_compiled("fit")
+        epochs = config.limited("epochs", epochs, config.max_epochs())
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = train_validation_split(
                 (x, y, sample_weight), validation_split)
