@@ -82,7 +82,7 @@ def _propagate(node, g, grads, needed, recording):
     if node.outs == 1:
         g = g[0]
     elif not op_.joint:  # a joint vjp is told which outputs have no gradient
-        g = [_zeros_like(xp, y, i, recording) if x is None else x for i, x in enumerate(g)]
+        g = [_zeros_like(xp, y, i) if x is None else x for i, x in enumerate(g)]
     parents = [p if p is not None and id(p[0]) in needed else None for p in node.parents]
     # A gradient is dL/dRe + i dL/dIm: through a holomorphic f it is g times conj(f'(x)).
     conjugated = node.outs == 1 and op_.holomorphic and g.dtype.kind == "c"
@@ -113,8 +113,8 @@ def _vjps(op_, xp, g, y, tensors, static, parents):
     return found
 
 
-def _zeros_like(xp, y, i, recording):
-    return OPS["zeros_like"](y[i]) if recording else xp.multiply(y[i], 0)
+def _zeros_like(xp, y, i):
+    return xp.filled(y[i], value=0, dtype=y[i].dtype)
 
 
 def _reconnected(node):

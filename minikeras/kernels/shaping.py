@@ -125,7 +125,6 @@ def one_hot(xp, indices, depth, axis, dtype):
     return (xp.expand_dims(indices, axis) == positions).astype(dtype)
 
 
-
 @function(lambda a, axis: Spec((a.shape[axis],), INT32))
 def positions(xp, a, axis):
     """0, 1, ... along an axis of `a`."""
@@ -133,5 +132,6 @@ def positions(xp, a, axis):
 
 
 @function(lambda a, value, dtype: Spec(tuple(a.shape), dtype))
-def full_like(xp, a, value, dtype):
+def filled(xp, a, value, dtype):
+    """An array like `a` of one value: zeros, whatever is in `a` (0 times inf would be NaN)."""
     return xp.full(a.shape, value, dtype)

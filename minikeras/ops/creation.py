@@ -51,14 +51,15 @@ def full(shape, fill_value, dtype=None):
 
 
 @op(vjp=False)
-def _like(xp, x, value, dtype):
-    return xp.full_like(x, value=value, dtype=dtype)
+def filled(xp, x, value, dtype):
+    """A tensor like x of one value."""
+    return xp.filled(x, value=value, dtype=dtype)
 
 
 def _like_function(name, value):
     def function(x, dtype=None):
         x = _tensor(x)
-        return _like(x, value=value, dtype=canonical(x.dtype if dtype is None else dtype))
+        return filled(x, value=value, dtype=canonical(x.dtype if dtype is None else dtype))
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"A tensor like x filled with {value}; of its dtype unless one is given."
@@ -77,7 +78,7 @@ def full_like(x, fill_value, dtype=None):
     x = _tensor(x)
     dtype = canonical(x.dtype if dtype is None else dtype)
     value = OPS["cast"](_tensor(fill_value), dtype)
-    return OPS["add"](_like(x, value=0, dtype=dtype), value)
+    return OPS["add"](filled(x, value=0, dtype=dtype), value)
 
 
 @public("ops.arange", "ops.numpy.arange")
@@ -86,6 +87,11 @@ def arange(start, stop=None, step=None, dtype=None):
 
     int32 for whole numbers, floatx else, unless a dtype is given.
     """
+    if start is None or any(isinstance(v, KerasTensor) for v in (start, stop, step)):
+        raise ValueError(
+            "ops.arange: the bounds must be numbers, not unknown sizes or symbolic tensors. "
+            f"Received: start={start}, stop={stop}, step={step}"
+        )
     values = [v.item() if isinstance(v, Tensor) else v for v in (start, stop, step)]
     if dtype is None:
         given = [v.dtype if hasattr(v, "dtype") else type(v) for v in values if v is not None]

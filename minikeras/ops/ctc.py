@@ -14,7 +14,7 @@ from minikeras.dtypes import Spec, canonical, to_float
 from minikeras.kernels import ctc as _kernels  # noqa: F401 (their table)
 from minikeras.ops.activation import log_softmax
 from minikeras.ops.cumulative import argsort
-from minikeras.ops.elementwise import logical_and, logical_not
+from minikeras.ops.elementwise import logical_and, logical_not, zeros_of
 from minikeras.ops.indexing import positions, take_along_axis, where
 from minikeras.ops.reduction import argmax
 from minikeras.ops.reduction import max as max_
@@ -39,7 +39,7 @@ def _shifted(xp, a, by, after=False):
 
 def _start(xp, emission):
     """State before the first frame: at the first blank."""
-    nothing = xp.multiply(_frame(xp, emission, 0), 0)
+    nothing = zeros_of(xp, _frame(xp, emission, 0))
     columns = xp.slice_view(nothing, key=(slice(None), slice(1, None)))
     first = xp.slice_view(nothing, key=(slice(None), slice(0, 1)))
     return xp.concatenate(first, xp.add(columns, NEVER), axis=1)

@@ -13,7 +13,7 @@ from minikeras.core.operators import OPS
 from minikeras.dtypes import canonical, to_float
 from minikeras.kernels import decomposition as _kernels
 from minikeras.ops.contraction import matmul
-from minikeras.ops.elementwise import add, multiply
+from minikeras.ops.elementwise import add, multiply, zeros_of
 from minikeras.ops.families import publish
 from minikeras.ops.reduction import count_nonzero
 from minikeras.ops.reduction import max as max_
@@ -280,7 +280,7 @@ def _qr_vjp(xp, g, y, x, complete):
         g_r = xp.slice_view(g_r, key=first)
     d_first = _qr_square_vjp(xp, g_q, g_r, q, xp.slice_view(r, key=first))
     if d_rest is None:
-        d_rest = xp.multiply(xp.slice_view(x, key=rest), 0)
+        d_rest = zeros_of(xp, xp.slice_view(x, key=rest))
     return [xp.concatenate(d_first, d_rest, axis=len(x.shape) - 1)]
 
 

@@ -52,11 +52,12 @@ def _power_exponent(xp, g, y, x1, _x2):
     if isinstance(x1, (int, float)):
         return xp.multiply(xp.multiply(g, y), math.log(x1) if x1 > 0 else 0.0)
     positive = xp.greater(x1, 0)
-    return xp.multiply(xp.multiply(g, y), xp.log(xp.blend(positive, x1, xp.add(_zeros(xp, x1), 1))))
+    return xp.multiply(xp.multiply(g, y), xp.log(xp.blend(positive, x1, 1)))
 
 
-def _zeros(xp, x):
-    return xp.multiply(x, 0)
+def zeros_of(xp, x):
+    """Zeros like x."""
+    return xp.filled(x, value=0, dtype=x.dtype)
 
 
 power = binary(
@@ -76,7 +77,7 @@ def _power_slope(xp, x, p):
     if isinstance(p, (int, float)):
         return 0.0 if p == 0 else xp.multiply(xp.power(x, p - 1), p)
     none = xp.equal(p, 0)
-    return xp.multiply(p, xp.power(x, xp.blend(none, xp.add(_zeros(xp, p), 1), xp.subtract(p, 1))))
+    return xp.multiply(p, xp.power(x, xp.blend(none, 1, xp.subtract(p, 1))))
 
 
 def _winner(compare):
@@ -123,7 +124,7 @@ absolute = unary(
 
 def _sign_vjp(xp, g, y, x):
     if x.dtype.kind != "c":
-        return xp.multiply(g, 0)
+        return zeros_of(xp, g)
     along = xp.real(xp.multiply(g, xp.conjugate(y)))  # x / |x| moves at right angles to itself
     return xp.divide(xp.subtract(g, xp.multiply(y, xp.make_complex(along))),
                      xp.make_complex(xp.absolute(x)))
@@ -213,7 +214,7 @@ arctanh = unary(
 
 # ---------------------------------------------------------------- rounding
 def _flat(xp, g, _y, _x):
-    return xp.multiply(g, 0)
+    return zeros_of(xp, g)
 
 
 floor = unary("floor", to_float, _flat, "The largest whole number not above x; gradient 0.")
@@ -222,7 +223,7 @@ trunc = unary("trunc", None, _flat, "x without its fraction; gradient 0.")
 
 
 @publish
-@op(vjp=lambda xp, g, _y, _x, decimals: xp.multiply(g, 0), tensors=1)
+@op(vjp=lambda xp, g, _y, _x, decimals: zeros_of(xp, g), tensors=1)
 def round(xp, x, decimals=0):
     """x to a number of decimals, halves to even; gradient 0.
 
@@ -315,7 +316,7 @@ real = unary(
 imag = unary(
     "imag", None,
     lambda xp, g, _y, _x: xp.multiply(xp.make_complex(g), 1j) if _x.dtype.kind == "c"
-    else xp.multiply(g, 0),
+    else zeros_of(xp, g),
     "Imaginary part by element; 0 for real numbers.", holomorphic=False)
 make_complex = op(
     vjp=lambda xp, g, _y, _x: xp.real(g) if _x.dtype.kind != "c" else g, holomorphic=False,

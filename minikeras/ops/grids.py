@@ -8,7 +8,7 @@ from minikeras.core.shape_rules import canonical_axis
 from minikeras.core.tensor import Tensor
 from minikeras.dtypes import canonical, to_float
 from minikeras.ops.contraction import matmul
-from minikeras.ops.creation import arange, linspace, ones, zeros
+from minikeras.ops.creation import arange, linspace, ones, zeros, zeros_like
 from minikeras.ops.elementwise import divide, multiply, subtract
 from minikeras.ops.indexing import get_item, take
 from minikeras.ops.shaping import _tensor, broadcast_to, flip, moveaxis, pad, ravel, reshape, stack
@@ -146,8 +146,8 @@ def cross(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
     third = subtract(multiply(a0, b1), multiply(a1, b0))
     if m == n == 2:
         return third
-    a2 = get_item(a, (..., 2)) if m == 3 else multiply(a0, 0)
-    b2 = get_item(b, (..., 2)) if n == 3 else multiply(b0, 0)
+    a2 = get_item(a, (..., 2)) if m == 3 else zeros_like(a0)
+    b2 = get_item(b, (..., 2)) if n == 3 else zeros_like(b0)
     y = stack([subtract(multiply(a1, b2), multiply(a2, b1)),
                subtract(multiply(a2, b0), multiply(a0, b2)), third], -1)
     return moveaxis(y, -1, canonical_axis(axisc, len(y.shape)))

@@ -18,6 +18,7 @@ from minikeras.ops.elementwise import (
     logical_or,
     multiply,
     subtract,
+    zeros_of,
 )
 from minikeras.ops.families import binary, publish, same, unary
 from minikeras.ops.indexing import where
@@ -201,7 +202,7 @@ fmod = binary(
     "x1 - trunc(x1 / x2) x2 by element: the remainder has the sign of x1.")
 heaviside = binary(
     "heaviside", to_float,
-    lambda xp, g, _y, _x1, _x2: xp.multiply(g, 0),
+    lambda xp, g, _y, _x1, _x2: zeros_of(xp, g),
     lambda xp, g, _y, x1, _x2: xp.multiply(g, _mask(xp, "equal", x1, 0, g.dtype)),
     "0 where x1 < 0, x2 where x1 is 0, 1 where x1 > 0.")
 
@@ -235,7 +236,7 @@ def divide_no_nan(xp, x1, x2):
     [0.5, 0.0]
     """
     if _is_number(x2):
-        return xp.divide(x1, x2) if x2 else xp.multiply(x1, 0)
+        return xp.divide(x1, x2) if x2 else zeros_of(xp, x1)
     zero = xp.equal(x2, 0)
     return xp.blend(zero, 0, xp.divide(x1, xp.blend(zero, 1, x2)))
 

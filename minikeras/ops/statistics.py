@@ -13,6 +13,7 @@ from minikeras.core.shape_rules import canonical_axes, canonical_axis, count
 from minikeras.dtypes import Spec, canonical, promote, to_float
 from minikeras.ops import cumulative
 from minikeras.ops.contraction import matmul
+from minikeras.ops.creation import ones_like
 from minikeras.ops.elementwise import add, divide, isnan, multiply, subtract
 from minikeras.ops.indexing import get_item, where
 from minikeras.ops.reduction import all as all_
@@ -46,8 +47,8 @@ def _quantile(xp, x, q, axes, method, keepdims, ignore):
     y = xp.sort(xp.reshape(flat, shape=(n, others)), axis=0)  # (n, others), NaN last
     missing = xp.isnan(y)
     some = xp.sum(xp.cast(missing, dtype=q.dtype), axis=(0,), keepdims=True)  # (1, others)
-    last = xp.subtract(n - 1, some) if ignore else xp.multiply(some, 0.0)
-    last = xp.maximum(last, 0) if ignore else xp.add(last, n - 1)
+    last = xp.maximum(xp.subtract(n - 1, some), 0) if ignore else xp.filled(
+        some, value=n - 1, dtype=some.dtype)
     at = xp.multiply(xp.reshape(q, shape=(count(q.shape, range(len(q.shape))), 1)), last)
     y = _between(xp, y, at, method)  # (Q, others)
     if not ignore:
@@ -292,7 +293,7 @@ def average(x, axis=None, weights=None):
             )
         after = len(x.shape) - canonical_axis(axis, len(x.shape)) - 1
         weights = reshape(weights, (-1, *(1,) * after))
-    weights = add(weights, multiply(x, 0))
+    weights = multiply(weights, ones_like(x))
     return divide(sum(multiply(x, weights), axis=axis), sum(weights, axis=axis))
 
 
