@@ -14,11 +14,15 @@ def _spec(a, ids, n):
 
 def lowest(dtype):
     """What loses against every number of the dtype."""
+    if dtype == dtypes.BOOL:
+        return 0
     return -float("inf") if dtype.kind in "fV" else int(dtypes.iinfo(dtype).min)
 
 
 def highest(dtype):
     """What wins against every number of the dtype."""
+    if dtype == dtypes.BOOL:
+        return 1
     return float("inf") if dtype.kind in "fV" else int(dtypes.iinfo(dtype).max)
 
 

@@ -78,7 +78,7 @@ def _unique_spec(a, axis, size):
 def unique_parts(xp, a, axis, size):
     """Of the sorted distinct values (or slices): first index, inverse, counts, how many there are.
 
-    With a size, indices are filled up with the first and counts with 0.
+    With a size, indices are filled up with the first (0 where there is none) and counts with 0.
     """
     if axis is None:
         _, index, inverse, counts = xp.unique(a.reshape(-1), True, True, True)
@@ -91,6 +91,7 @@ def unique_parts(xp, a, axis, size):
         index, counts = index[:size], counts[:size]
         rest = size - index.shape[0]
         if rest:
-            index = xp.concatenate([index, xp.broadcast_to(index[:1], (rest,))])
+            first = index[:1] if index.size else xp.zeros((1,), index.dtype)
+            index = xp.concatenate([index, xp.broadcast_to(first, (rest,))])
             counts = xp.concatenate([counts, xp.zeros((rest,), counts.dtype)])
     return index.astype(INT32), inverse.astype(INT32), counts.astype(INT32), found

@@ -7,10 +7,9 @@ from minikeras.api.registry import public
 from minikeras.core.operators import OPS
 from minikeras.dtypes import canonical, promote, to_float
 from minikeras.ops.contraction import matmul
-from minikeras.ops.creation import arange
 from minikeras.ops.elementwise import add, logical_and, multiply
-from minikeras.ops.indexing import where
-from minikeras.ops.shaping import _tensor, repeat, reshape, transpose
+from minikeras.ops.indexing import positions, where
+from minikeras.ops.shaping import _tensor, expand_dims, repeat, transpose
 
 HALVES = (dtypes.FLOAT16, dtypes.BFLOAT16)
 
@@ -73,9 +72,8 @@ def dot_product_attention(
         logits = add(logits, OPS["cast"](_tensor(bias), wide))
     mask = None if mask is None else OPS["cast"](_tensor(mask), "bool")
     if is_causal:
-        rows, columns = query.shape[1], key.shape[1]
-        causal = OPS["greater_equal"](reshape(arange(rows), (-1, 1)), reshape(arange(columns),
-                                                                              (1, -1)))
+        rows, columns = positions(query, axis=1), positions(key, axis=1)
+        causal = OPS["greater_equal"](expand_dims(rows, 1), expand_dims(columns, 0))
         mask = causal if mask is None else logical_and(mask, causal)
     if mask is not None:
         logits = where(mask, logits, float(dtypes.finfo(wide).min) * 0.7)

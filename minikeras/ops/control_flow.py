@@ -14,6 +14,7 @@ from minikeras.core.keras_tensor import KerasTensor, any_symbolic
 from minikeras.core.operation import Operation
 from minikeras.core.operators import OPS
 from minikeras.core.scopes import state
+from minikeras.core.shape_rules import canonical_axis
 from minikeras.core.tensor import Convertible, Tensor, to_tensor
 from minikeras.kernels.registry import broadcast_shapes
 from minikeras.ops.creation import zeros, zeros_like
@@ -289,8 +290,8 @@ def associative_scan(f, elems, reverse=False, axis=0):
         raise TypeError(
             f"ops.associative_scan: `f` must be callable. Received: {type(f).__name__}")
     elems = to_tensor(elems) if _plain_list(elems) else tree.map_structure(_tensor, elems)
-    shapes = [x.shape for x in tree.flatten(elems)]
-    axis = axis % len(shapes[0])
+    shapes = [tuple(x.shape) for x in tree.flatten(elems)]
+    axis = canonical_axis(axis, min(len(s) for s in shapes), "ops.associative_scan: axis")
     n = shapes[0][axis]
     if n is None or any(s[axis] != n for s in shapes):
         raise ValueError(

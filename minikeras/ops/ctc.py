@@ -94,7 +94,7 @@ def ctc_lattice(xp, emission, skip, final, going):
         going: `(batch, time, 1)` bool: whether the frame counts.
     """
     alphas = _forward(xp, emission, skip, going)
-    last = xp.add(alphas[-1] if alphas else _start(xp, emission), final)
+    last = xp.add(alphas[-1], final)
     total = xp.logsumexp(last, axis=1)
     loss = xp.blend(xp.less(total, 0.1 * NEVER), float("inf"), xp.negative(total))
     return loss, _stack(xp, alphas)
@@ -160,6 +160,9 @@ def ctc_loss(target, output, target_length, output_length, mask_index=0):
                         "output_length": lengths[1]},
            [(2, "(batch, labels)"), (3, "(batch, time, classes)"), (1, "(batch,)"),
             (1, "(batch,)")])
+    if output.shape[1] == 0:
+        raise ValueError(
+            f"ops.ctc_loss: `output` must have at least one frame. Received: {tuple(output.shape)}")
     blank = _blank("ctc_loss", mask_index, output.shape[-1])
     p = log_softmax(_floating(output))
     return _loss_of(OPS["cast"](target, "int32"), p, *lengths, blank=blank)

@@ -266,7 +266,10 @@ def _qr_vjp(xp, g, y, x, complete):
     (g_q, g_r), (q, r) = g, y
     m, n = x.shape[-2:]
     if complete and m > n:
-        raise NotImplementedError("qr with mode='complete' of tall matrices has no gradient.")
+        raise NotImplementedError(
+            "there is no gradient for mode='complete' of tall matrices: x does not determine the "
+            "further columns of Q. Use mode='reduced'."
+        )
     if m >= n:
         return [_qr_square_vjp(xp, g_q, g_r, q, r)]
     lead = (slice(None),) * (len(x.shape) - 1)
@@ -296,7 +299,8 @@ OPS["qr"] = _qr.op
 def qr(x, mode="reduced"):
     """(Q, R) with x = Q R: Q with orthonormal columns, R upper triangular.
 
-    `mode`: "reduced" (Q has min(m, n) columns) or "complete" (m).
+    `mode`: "reduced" (Q has min(m, n) columns) or "complete" (m columns; of tall matrices, whose
+    further columns x does not determine, there is no gradient).
     """
     if mode not in ("reduced", "complete"):
         raise ValueError(f"ops.qr: `mode` must be 'reduced' or 'complete'. Received: mode={mode}")
@@ -306,8 +310,7 @@ def qr(x, mode="reduced"):
 def _inverse_differences(xp, v):
     """F[i, j] = 1 / (v[j] - v[i]), 0 on the diagonal."""
     d = xp.subtract(_row(xp, v), _column(xp, v))
-    diagonal = xp.triangle_mask(d, lower=True, strict=False)
-    diagonal = xp.logical_and(diagonal, xp.triangle_mask(d, lower=False, strict=False))
+    diagonal = _diagonal_mask(xp, d)
     return xp.blend(diagonal, 0, xp.divide(1.0, xp.blend(diagonal, 1, d)))
 
 
@@ -433,22 +436,44 @@ def eig(xp, x):
 eig = publish(eig, LINALG)
 
 
-def _lu_vjp(xp, g, y, x):
-    # P A = L U:  dA = P^T L^-T (tril(L^T dL, -1) + triu(dU U^T)) U^-T
-    (g, _), (lu, pivots) = g, y
-    if g is None:
-        return [None]
-    if x.shape[-1] != x.shape[-2]:
-        raise NotImplementedError("lu_factor of matrices that are not square has no gradient.")
-    eye = _diagonal_mask(xp, lu)
-    low = xp.blend(eye, 1, _triangle(xp, lu, True, True))
-    up = _triangle(xp, lu, False)
+def _unit_lower(xp, lu):
+    return xp.blend(_diagonal_mask(xp, lu), 1, _triangle(xp, lu, True, True))
+
+
+def _over(xp, a, up):
+    """a up^-T."""
+    return _t(xp, xp.solve_triangular(up, _t(xp, a), lower=False))
+
+
+def _lu_square_vjp(xp, g, lu):
+    # A = L U:  dA = L^-T (tril(L^T dL, -1) + triu(dU U^T)) U^-T
+    low, up = _unit_lower(xp, lu), _triangle(xp, lu, False)
     inner = xp.add(
         _triangle(xp, xp.matmul(_t(xp, low), _triangle(xp, g, True, True)), True, True),
         _triangle(xp, xp.matmul(_triangle(xp, g, False), _t(xp, up)), False))
-    left = xp.solve_triangular(_t(xp, low), inner, lower=False)
-    d = _t(xp, xp.solve_triangular(up, _t(xp, left), lower=False))
-    back = xp.inverse_of_pivots(pivots, m=x.shape[-2])
+    return _over(xp, xp.solve_triangular(_t(xp, low), inner, lower=False), up)
+
+
+def _lu_vjp(xp, g, y, x):
+    (g, _), (lu, pivots) = g, y
+    if g is None:
+        return [None]
+    m, n = x.shape[-2:]
+    axis = len(x.shape) - (2 if m > n else 1)
+    lead, k = (slice(None),) * axis, min(m, n)
+    rest = (*lead, slice(k, None))
+    g_rest, lu_rest = xp.slice_view(g, key=rest), xp.slice_view(lu, key=rest)
+    g, lu = (xp.slice_view(a, key=(*lead, slice(0, k))) for a in (g, lu))
+    if m > n:  # the rows below: L2 = A2 U^-1
+        d_rest = _over(xp, g_rest, lu)
+        g = xp.subtract(g, _triangle(xp, xp.matmul(_t(xp, lu_rest), d_rest), False))
+    elif m < n:  # the columns beside: U2 = L^-1 A2
+        d_rest = xp.solve_triangular(_t(xp, _unit_lower(xp, lu)), g_rest, lower=False)
+        g = xp.subtract(g, _triangle(xp, xp.matmul(d_rest, _t(xp, lu_rest)), True, True))
+    d = _lu_square_vjp(xp, g, lu)
+    if m != n:
+        d = xp.concatenate(d, d_rest, axis=axis)
+    back = xp.inverse_of_pivots(pivots, m=m)  # P A = L U
     return [xp.take_along_axis(d, _column(xp, back), axis=len(x.shape) - 2)]
 
 

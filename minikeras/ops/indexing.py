@@ -142,7 +142,7 @@ slice_.__name__ = "slice"
 @op(
     vjp=(
         lambda xp, g, _y, _a, _u, start: xp.slice_update(
-            g, xp.multiply(xp.slice_view(g, key=_block(start, _u.shape)), 0), start=start),
+            g, xp.filled(_u, value=0, dtype=g.dtype), start=start),
         lambda xp, g, _y, _a, _u, start: xp.slice_view(g, key=_block(start, _u.shape)),
     ),
     dtype=None,

@@ -12,7 +12,7 @@ from minikeras.core.keras_tensor import KerasTensor
 from minikeras.core.op import op
 from minikeras.core.operators import OPS
 from minikeras.dtypes import canonical
-from minikeras.kernels import segment as _kernels  # noqa: F401 (their table)
+from minikeras.kernels import segment as _kernels
 from minikeras.ops.creation import zeros_like
 from minikeras.ops.elementwise import add, logical_and, multiply
 from minikeras.ops.indexing import get_item, where
@@ -68,7 +68,7 @@ def last_of_each(xp, ids, n):
 
 def _sums(x, ids, n):
     dtype = canonical(x.dtype)
-    narrow = dtype.name in ("bool", "int8", "int16", "uint8", "uint16")  # CuPy adds none of these
+    narrow = dtype.name in _kernels.SMALL  # CuPy adds none of these
     x = OPS["cast"](x, dtypes.INT32) if narrow else x
     y = OPS["take_gradient"](x, ids, axis=0, shape=(n, *x.shape[1:]))
     return OPS["cast"](y, dtype)
@@ -92,8 +92,8 @@ def _segmented(name, reduce, doc):
                     "from the values alone."
                 )
             n = int(max_(ids).item()) + 1 if ids.shape[0] else 0
-        outside = logical_and(OPS["greater_equal"](ids, 0), OPS["less"](ids, n))
-        ids = where(outside, ids, n)  # rows that are left out go to one more segment
+        inside = logical_and(OPS["greater_equal"](ids, 0), OPS["less"](ids, n))
+        ids = where(inside, ids, n)  # rows that are left out go to one more segment
         return get_item(reduce(data, OPS["cast"](ids, "int32"), n + 1), slice(0, n))
 
     function.__name__ = function.__qualname__ = name

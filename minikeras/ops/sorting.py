@@ -7,7 +7,7 @@ from minikeras.core.operators import OPS
 from minikeras.core.shape_rules import canonical_axis
 from minikeras.dtypes import canonical, promote, to_float
 from minikeras.kernels import sorting as _kernels  # noqa: F401 (their table)
-from minikeras.ops.creation import arange, linspace, zeros_like
+from minikeras.ops.creation import arange, full, linspace, zeros_like
 from minikeras.ops.cumulative import argsort
 from minikeras.ops.elementwise import logical_and, logical_not
 from minikeras.ops.indexing import take, take_along_axis, where
@@ -189,6 +189,16 @@ def unique_parts(xp, x, axis, size):
     return xp.unique_parts(x, axis=axis, size=size)
 
 
+def _one_to_fill_with(x, axis, fill_value):
+    """A tensor with one slice of the fill value, in place of one with none."""
+    if fill_value is None:
+        raise ValueError(
+            "ops.unique: `size` asks for values, but x has no elements; give `fill_value`. "
+            f"Received: shape {tuple(x.shape)}"
+        )
+    return full((*x.shape[:axis], 1, *x.shape[axis + 1 :]), fill_value, dtype=x.dtype)
+
+
 @public("ops.unique", "ops.numpy.unique")
 def unique(
     x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None,
@@ -213,8 +223,11 @@ def unique(
     x = _tensor(x)
     if axis is not None:
         axis = canonical_axis(axis, len(x.shape))
+    flat = reshape(x, (-1,)) if axis is None else x
     index, inverse, counts, found = unique_parts(x, axis=axis, size=size)
-    values = take(x if axis is not None else reshape(x, (-1,)), index, axis=axis or 0)
+    if size and flat.shape[axis or 0] == 0:
+        flat = _one_to_fill_with(flat, axis or 0, fill_value)
+    values = take(flat, index, axis=axis or 0)
     if size is not None and fill_value is not None:
         ndim = len(values.shape)
         real = reshape(OPS["less"](arange(size), found), (-1, *(1,) * (ndim - 1 - (axis or 0))))

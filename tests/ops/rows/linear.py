@@ -81,8 +81,8 @@ def lu(a):
 
 row("lu_factor", lu, r(4, 4), **LOW)
 row("lu_factor", lu, r(2, 3, 3), **LOW)
-whole("lu_factor", lu, r(4, 3), **LOW)
-whole("lu_factor", lu, r(3, 5), **LOW)
+row("lu_factor", lu, r(4, 3), **LOW)
+row("lu_factor", lu, r(2, 3, 5), **LOW)
 whole("matrix_rank", np.linalg.matrix_rank, r(4, 3), unknown_=(), dtypes_=("float32",))
 whole("matrix_rank", np.linalg.matrix_rank, np.outer(p(3), p(2)), unknown_=(), dtypes_=())
 whole("matrix_rank", lambda a, tol: np.linalg.matrix_rank(a, tol), np.diag([3.0, 2.0, 0.1]),
