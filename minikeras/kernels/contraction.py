@@ -23,7 +23,7 @@ def matmul(k, out, a, b):
     k(k.xp.matmul, a, b, out=out)
 
 
-@matmul.on("cpu", lambda a, b: a.dtype in (dtypes.FLOAT16, dtypes.BFLOAT16))
+@matmul.on("cpu", lambda a, b: a.dtype in dtypes.HALVES)
 def _(k, out, a, b):
     wide = [k.scratch(x.shape, dtypes.FLOAT32) for x in (a, b, out)]
     k(NUMPY.copyto, wide[0], a)

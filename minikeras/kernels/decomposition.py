@@ -4,13 +4,10 @@ Where there is no answer (a singular matrix, one that is not positive definite) 
 ValueError, and a GPU, which could not without waiting, gives NaN.
 """
 
-import functools
-
 from minikeras import dtypes
 from minikeras.dtypes import Spec
-from minikeras.kernels.registry import broadcast_shapes, function, same_spec
+from minikeras.kernels.registry import broadcast_shapes, function, in_single, same_spec
 
-HALVES = (dtypes.FLOAT16, dtypes.BFLOAT16)
 REAL = {"complex64": dtypes.FLOAT32, "complex128": dtypes.FLOAT64}
 
 
@@ -36,31 +33,15 @@ def _square_spec(a):
     return Spec(square(a), a.dtype)
 
 
-def single(compute):
-    """`compute(xp, *arrays)` with half precision widened to float32 and rounded once."""
-
-    @functools.wraps(compute)
-    def widened(xp, *arrays, **static):
-        dtype = arrays[0].dtype
-        if dtype not in HALVES:
-            return compute(xp, *arrays, **static)
-        y = compute(xp, *(a.astype(dtypes.FLOAT32) for a in arrays), **static)
-        if isinstance(y, tuple):
-            return tuple(v.astype(dtype) if v.dtype.kind == "f" else v for v in y)
-        return y.astype(dtype)
-
-    return widened
-
-
 @function(_square_spec)
-@single
+@in_single
 def cholesky(xp, a):
     """Lower triangular factor L of a = L L^H."""
     return xp.linalg.cholesky(a)
 
 
 @function(_square_spec)
-@single
+@in_single
 def inv(xp, a):
     return xp.linalg.inv(a)
 
@@ -74,21 +55,21 @@ def _solve_spec(a, b, lower=None):
 
 
 @function(_solve_spec)
-@single
+@in_single
 def solve(xp, a, b):
     """The y with a y = b; b has columns."""
     return xp.linalg.solve(a, b)
 
 
 @function(_solve_spec)
-@single
+@in_single
 def solve_triangular(xp, a, b, lower):
     """The y with T y = b, T the lower or upper triangle of a."""
     return xp.linalg.solve(xp.tril(a) if lower else xp.triu(a), b)
 
 
 @function(lambda a: Spec(square(a)[:-2], a.dtype))
-@single
+@in_single
 def det(xp, a):
     return xp.asarray(xp.linalg.det(a))
 
@@ -99,7 +80,7 @@ def _slogdet_spec(a):
 
 
 @function(_slogdet_spec)
-@single
+@in_single
 def slogdet(xp, a):
     """(sign, logarithm of the absolute value) of the determinant."""
     sign, log = xp.linalg.slogdet(a)
@@ -125,7 +106,7 @@ def _qr_spec(a, complete):
 
 
 @function(_qr_spec)
-@single
+@in_single
 def qr(xp, a, complete):
     """(Q, R) with a = Q R, Q with orthonormal columns, R upper triangular."""
     q, r = xp.linalg.qr(a, "complete" if complete else "reduced")
@@ -141,7 +122,7 @@ def _svd_spec(a, full):
 
 
 @function(_svd_spec)
-@single
+@in_single
 def svd(xp, a, full):
     """(U, s, V^H) with a = U diag(s) V^H, s descending."""
     u, s, v = xp.linalg.svd(a, full_matrices=full)
@@ -154,7 +135,7 @@ def _eigh_spec(a):
 
 
 @function(_eigh_spec)
-@single
+@in_single
 def eigh(xp, a):
     """(eigenvalues ascending, eigenvectors as columns) of Hermitian matrices."""
     w, v = xp.linalg.eigh(a)
@@ -167,7 +148,7 @@ def _eig_spec(a):
 
 
 @function(_eig_spec)
-@single
+@in_single
 def eig(xp, a):
     """(eigenvalues, eigenvectors as columns of length 1), complex."""
     w, v = xp.linalg.eig(a)
@@ -176,7 +157,7 @@ def eig(xp, a):
 
 
 @function(lambda a, rcond: Spec((*matrix(a)[0], a.shape[-1], a.shape[-2]), a.dtype))
-@single
+@in_single
 def pinv(xp, a, rcond):
     """The Moore-Penrose inverse; singular values up to rcond times the largest count as 0."""
     if not a.size:
@@ -193,7 +174,7 @@ def _lu_spec(a):
 
 
 @function(_lu_spec)
-@single
+@in_single
 def lu_factor(xp, a):
     """(L and U in one matrix, row exchanged with each row), with partial pivoting."""
     a = a.copy()

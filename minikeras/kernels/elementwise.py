@@ -57,6 +57,11 @@ ARITHMETIC = {
     "gcd": "gcd",
     "lcm": "lcm",
     "nextafter": "nextafter",
+    "fmax": "fmax",
+    "fmin": "fmin",
+    "fmod": "fmod",
+    "heaviside": "heaviside",
+    "logaddexp2": "logaddexp2",
 }
 COMPARISON = "equal not_equal greater greater_equal less less_equal".split()
 COMPARISON += "logical_and logical_or logical_xor".split()

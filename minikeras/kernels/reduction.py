@@ -7,8 +7,6 @@ from minikeras.arrays import NUMPY
 from minikeras.dtypes import Spec
 from minikeras.kernels.registry import function, kernel
 
-HALVES = (dtypes.FLOAT16, dtypes.BFLOAT16)
-
 
 def reduced_shape(shape, axis, keepdims=False):
     """The shape without, or with 1 in place of, the axes."""
@@ -32,7 +30,7 @@ def _bool_spec(a, axis, keepdims=False):
 def _accumulate(name):
     def run(k, out, a, axis, keepdims=False):
         reduce = getattr(k.xp, name)
-        if a.dtype in HALVES:
+        if a.dtype in dtypes.HALVES:
             wide = k.scratch(out.shape, dtypes.FLOAT32)
             k(reduce, a, axis, dtypes.FLOAT32, wide, keepdims)
             k(k.xp.copyto, out, wide, casting="unsafe")

@@ -88,6 +88,22 @@ def function(rule, kind="opaque", roles=None, name=None):
     return declare
 
 
+def in_single(compute):
+    """A `compute` in which half precision is widened to float32, and its results rounded once."""
+
+    @functools.wraps(compute)
+    def widened(xp, *arrays, **static):
+        dtype = arrays[0].dtype
+        if dtype not in dtypes.HALVES:
+            return compute(xp, *arrays, **static)
+        y = compute(xp, *(a.astype(dtypes.FLOAT32) for a in arrays), **static)
+        if isinstance(y, tuple):
+            return tuple(v.astype(dtype) if v.dtype.kind == "f" else v for v in y)
+        return y.astype(dtype)
+
+    return widened
+
+
 # ---------------------------------------------------------------- rules shared by kernels
 def broadcast_shapes(*shapes):
     """NumPy's broadcast of shapes that may hold None; ValueError where they do not match."""

@@ -4,7 +4,6 @@ from minikeras import dtypes
 from minikeras.dtypes import Spec
 from minikeras.kernels.registry import function
 
-HALVES = (dtypes.FLOAT16, dtypes.BFLOAT16)
 SMALL = ("bool", "int8", "int16", "uint8", "uint16")
 
 
@@ -29,7 +28,7 @@ def highest(dtype):
 def _extremum(scatter, start):
     def compute(xp, a, ids, n):
         # CuPy's atomics know neither half precision nor small integers.
-        wide = dtypes.FLOAT32 if a.dtype in HALVES else a.dtype
+        wide = dtypes.FLOAT32 if a.dtype in dtypes.HALVES else a.dtype
         wide = dtypes.INT32 if a.dtype.name in SMALL else wide
         out = xp.full((n, *a.shape[1:]), start(a.dtype), wide)
         getattr(xp, scatter)(out, ids, a.astype(wide))

@@ -1,29 +1,9 @@
-"""Special functions and the rarer ufuncs. Half precision is computed in float32."""
+"""Special functions. Half precision is computed in float32."""
 
 import math
 
-from minikeras import dtypes
 from minikeras.dtypes import Spec
-from minikeras.kernels.elementwise import _binary, _unary
-from minikeras.kernels.registry import elementwise_spec, function, predicate_spec, same_spec
-
-HALVES = (dtypes.FLOAT16, dtypes.BFLOAT16)
-
-for _name in ("fmax", "fmin", "fmod", "heaviside", "logaddexp2"):
-    _binary(_name, _name, elementwise_spec)
-_unary("signbit", "signbit", predicate_spec)
-
-
-def in_single(compute):
-    """`compute(xp, a)` with half precision widened to float32 and rounded once."""
-
-    def widened(xp, a):
-        if a.dtype in HALVES:
-            return compute(xp, a.astype(dtypes.FLOAT32)).astype(a.dtype)
-        return compute(xp, a)
-
-    return widened
-
+from minikeras.kernels.registry import function, in_single, same_spec
 
 erfc = function(same_spec, kind="ew", name="erfc")(in_single(lambda xp, a: xp.erfc(a)))
 erfinv = function(same_spec, kind="ew", name="erfinv")(in_single(lambda xp, a: xp.erfinv(a)))

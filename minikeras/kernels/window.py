@@ -13,8 +13,6 @@ from typing import NamedTuple
 
 from minikeras import dtypes
 
-HALVES = (dtypes.FLOAT16, dtypes.BFLOAT16)
-
 
 class Window(NamedTuple):
     """Windows over the spatial axes; sizes that are not known are None."""
@@ -218,7 +216,7 @@ def in_float32(kernel):
     """Make a kernel work in float32 on the CPU where it is given half precision."""
 
     def half(*arrays, **_):
-        return arrays[0].dtype in HALVES
+        return arrays[0].dtype in dtypes.HALVES
 
     @kernel.on("cpu", half)
     def run(k, out, *arrays, **static):

@@ -8,7 +8,7 @@ if it is not 0.
 from minikeras import config, ops
 from minikeras.api.registry import public
 from minikeras.losses.loss import squeeze_or_expand_to_same_rank
-from minikeras.metrics.metric import Metric, divide_no_nan
+from minikeras.metrics.metric import Metric
 from minikeras.ops.indexing import take_gradient
 
 NEVER = -1e10  # scores that top_k leaves out are put below every threshold
@@ -270,7 +270,7 @@ class _Ratio(Metric):
     def result(self):
         """The ratio, 0 where it would be 0 / 0: a number for one threshold, else one each."""
         hits = self.true_positives.value
-        ratio = divide_no_nan(hits, hits + getattr(self, self.other[0]))
+        ratio = ops.divide_no_nan(hits, hits + getattr(self, self.other[0]))
         return _only(ratio, self.thresholds)
 
     def get_config(self):
@@ -335,15 +335,15 @@ class _Curve(Metric):
 
     def _recall(self):
         hits = self.true_positives.value
-        return divide_no_nan(hits, hits + self.false_negatives)
+        return ops.divide_no_nan(hits, hits + self.false_negatives)
 
     def _precision(self):
         hits = self.true_positives.value
-        return divide_no_nan(hits, hits + self.false_positives)
+        return ops.divide_no_nan(hits, hits + self.false_positives)
 
     def _specificity(self):
         right = self.true_negatives.value
-        return divide_no_nan(right, right + self.false_positives)
+        return ops.divide_no_nan(right, right + self.false_positives)
 
 
 class _AtConstraint(_Curve):
@@ -583,21 +583,21 @@ class AUC(_Curve):
         areas = ops.sum(terms, axis=0)
         if self.label_weights is None:
             return ops.mean(areas)
-        return divide_no_nan(ops.sum(areas * self.label_weights), ops.sum(self.label_weights))
+        return ops.divide_no_nan(ops.sum(areas * self.label_weights), ops.sum(self.label_weights))
 
     def _axes(self):
         """The curve's x and y at each threshold; x falls as thresholds rise."""
         if self.curve == "ROC":
             wrong = self.false_positives.value
-            return divide_no_nan(wrong, wrong + self.true_negatives), self._recall()
+            return ops.divide_no_nan(wrong, wrong + self.true_negatives), self._recall()
         if self.curve == "PR":
             return self._recall(), self._precision()
         hits, missed = self.true_positives.value, self.false_negatives.value
         wrong = self.false_positives.value
-        odds = divide_no_nan(hits + missed, wrong + self.true_negatives)
+        odds = ops.divide_no_nan(hits + missed, wrong + self.true_negatives)
         some = ops.cast(ops.greater(hits, 0), hits.dtype)  # without true positives: recall gain 0
-        recall_gain = ops.maximum(some - odds * divide_no_nan(missed, hits), 0.0)
-        return recall_gain, 1.0 - odds * divide_no_nan(wrong, hits)
+        recall_gain = ops.maximum(some - odds * ops.divide_no_nan(missed, hits), 0.0)
+        return recall_gain, 1.0 - odds * ops.divide_no_nan(wrong, hits)
 
     def interpolate_pr_auc(self):
         """Area under precision over recall, true positives linear in the number of positives.
@@ -609,14 +609,14 @@ class AUC(_Curve):
         hits = self.true_positives.value
         flagged = hits + self.false_positives
         d_hits, d_flagged = hits[:-1] - hits[1:], flagged[:-1] - flagged[1:]
-        slope = divide_no_nan(d_hits, ops.maximum(d_flagged, 0.0))
+        slope = ops.divide_no_nan(d_hits, ops.maximum(d_flagged, 0.0))
         intercept = hits[1:] - slope * flagged[1:]
         both = ops.logical_and(ops.greater(flagged[:-1], 0), ops.greater(flagged[1:], 0))
         one = ops.ones_like(slope)
         ratio = ops.where(both, flagged[:-1] / ops.where(both, flagged[1:], one), one)
         area = slope * (d_hits + intercept * ops.log(ratio))
         positives = ops.maximum(hits[1:] + self.false_negatives[1:], 0.0)
-        return self._total(divide_no_nan(area, positives))
+        return self._total(ops.divide_no_nan(area, positives))
 
     def get_config(self):
         """Constructor arguments that make the same metric again."""

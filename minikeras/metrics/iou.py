@@ -5,7 +5,7 @@ import warnings
 from minikeras import config as settings
 from minikeras import dtypes, ops
 from minikeras.api.registry import public
-from minikeras.metrics.metric import Metric, divide_no_nan
+from minikeras.metrics.metric import Metric
 from minikeras.ops.indexing import take_gradient
 
 
@@ -99,7 +99,7 @@ class _IoUBase(Metric):
             chosen = ops.convert_to_tensor(list(class_ids), dtype="int32")
             hits, union = ops.take(hits, chosen), ops.take(union, chosen)
         occur = ops.sum(ops.cast(ops.greater(union, 0), settings.floatx()))
-        return divide_no_nan(ops.sum(divide_no_nan(hits, union)), occur)
+        return ops.divide_no_nan(ops.sum(ops.divide_no_nan(hits, union)), occur)
 
     def reset_state(self):
         """Forget all batches."""

@@ -182,12 +182,6 @@ def ops_value(result):
     return result.value if isinstance(result, Variable) else result
 
 
-def divide_no_nan(a, b):
-    """a / b, and 0 where b is 0."""
-    none = ops.equal(b, 0)
-    return ops.where(none, ops.zeros_like(a), a / ops.where(none, ops.ones_like(b), b))
-
-
 # ---------------------------------------------------------------- the family
 @public("metrics.serialize")
 def serialize(metric):

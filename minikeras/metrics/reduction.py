@@ -6,7 +6,7 @@ from minikeras import ops
 from minikeras.api.registry import public
 from minikeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from minikeras.losses.loss import apply_mask, mask_of, squeeze_or_expand_to_same_rank
-from minikeras.metrics.metric import Metric, divide_no_nan
+from minikeras.metrics.metric import Metric
 
 
 def reduce_to_samplewise_values(values, sample_weight, reduce, dtype):
@@ -95,7 +95,7 @@ class Mean(Metric):
 
     def result(self):
         """The mean so far; 0 if there were no values."""
-        return divide_no_nan(self.total, self.count)
+        return ops.divide_no_nan(self.total, self.count)
 
 
 @public("metrics.MeanMetricWrapper")

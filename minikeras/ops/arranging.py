@@ -24,11 +24,7 @@ from minikeras.ops.shaping import (
 
 
 # ---------------------------------------------------------------- turn
-def _roll_spec(x, shift, axis):
-    return same_spec(x)
-
-
-@op(tensors=1, spec=_roll_spec)
+@op(tensors=1, spec=same_spec)
 def _roll(xp, x, shift, axis):
     for s, a in zip(shift, axis):
         n = x.shape[a]

@@ -5,13 +5,11 @@ import math
 from minikeras import dtypes
 from minikeras.api.registry import public
 from minikeras.core.operators import OPS
-from minikeras.dtypes import canonical, promote, to_float
+from minikeras.dtypes import canonical, to_float
 from minikeras.ops.contraction import matmul
 from minikeras.ops.elementwise import add, logical_and, multiply
 from minikeras.ops.indexing import positions, where
 from minikeras.ops.shaping import _tensor, expand_dims, repeat, transpose
-
-HALVES = (dtypes.FLOAT16, dtypes.BFLOAT16)
 
 
 def _checked(query, key, value):
@@ -64,7 +62,7 @@ def dot_product_attention(
     scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
     q = transpose(multiply(query, scale), (0, 2, 1, 3))  # (batch, heads, T, size)
     logits = matmul(q, transpose(key, (0, 2, 3, 1)))  # (batch, heads, T, S)
-    wide = promote(dtype, "float32") if dtype in HALVES else dtype
+    wide = dtypes.FLOAT32 if dtype in dtypes.HALVES else dtype
     logits = OPS["cast"](logits, wide)
     if attn_logits_soft_cap is not None:
         logits = multiply(OPS["tanh"](logits / attn_logits_soft_cap), attn_logits_soft_cap)

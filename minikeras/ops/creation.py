@@ -101,7 +101,7 @@ def arange(start, stop=None, step=None, dtype=None):
     if stop is None:
         start, stop = 0, start
     step = 1 if step is None else step
-    if dtype in (dtypes.FLOAT16, dtypes.BFLOAT16):
+    if dtype in dtypes.HALVES:
         return Tensor(_library().arange(start, stop, step, dtype=dtypes.FLOAT32).astype(dtype))
     return Tensor(_library().arange(start, stop, step, dtype=dtype))
 

@@ -10,16 +10,14 @@ from minikeras.core.op import op
 from minikeras.core.shape_rules import canonical_axis
 from minikeras.kernels import crossentropy as _kernels  # noqa: F401 (registers them)
 
-HALVES = (dtypes.FLOAT16, dtypes.BFLOAT16)
-
 
 # ---------------------------------------------------------------- operands
 def _working(xp, x):
     """x in the dtype that the sums run in: float32 or float64."""
     if x.dtype in (dtypes.FLOAT32, dtypes.FLOAT64):
         return x
-    wide = dtypes.FLOAT32 if x.dtype in HALVES else dtypes.to_float(x.dtype)
-    return _as(xp, x, dtypes.FLOAT32 if wide in HALVES else wide)
+    wide = dtypes.FLOAT32 if x.dtype in dtypes.HALVES else dtypes.to_float(x.dtype)
+    return _as(xp, x, dtypes.FLOAT32 if wide in dtypes.HALVES else wide)
 
 
 def _as(xp, x, dtype):

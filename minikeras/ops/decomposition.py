@@ -17,7 +17,7 @@ from minikeras.ops.elementwise import add, multiply, zeros_of
 from minikeras.ops.families import publish
 from minikeras.ops.reduction import count_nonzero
 from minikeras.ops.reduction import max as max_
-from minikeras.ops.shaping import _tensor, expand_dims, squeeze, swapaxes
+from minikeras.ops.shaping import _tensor, expand_dims, floating, squeeze, swapaxes
 
 LINALG = ("ops.linalg",)
 
@@ -174,18 +174,13 @@ def _cutoff(x, rcond):
     return float(dtypes.finfo(dtype).eps) * max(sizes) if rcond is None else float(rcond)
 
 
-def _floating(x):
-    x = _tensor(x)
-    return OPS["cast"](x, to_float(canonical(x.dtype)))
-
-
 @public("ops.pinv", "ops.linalg.pinv")
 def pinv(x, rcond=None):
     """Moore-Penrose inverse of matrices `(..., m, n)`.
 
     Singular values up to `rcond` times the largest (max(m, n) eps by default) count as 0.
     """
-    x = _floating(x)
+    x = floating(x)
     return _pinv(x, rcond=_cutoff(x, rcond))
 
 
@@ -233,14 +228,14 @@ def cholesky(x, upper=False):
 
     Of x, (x + x^T) / 2 is taken.
     """
-    y = _cholesky(_symmetric(_floating(x)))
+    y = _cholesky(_symmetric(floating(x)))
     return swapaxes(y, -1, -2) if upper else y
 
 
 @public("ops.cholesky_inverse", "ops.linalg.cholesky_inverse")
 def cholesky_inverse(x, upper=False):
     """Inverse of L L^T from its Cholesky factor L (of U^T U from U if `upper`)."""
-    x = _floating(x)
+    x = floating(x)
     n = x.shape[-1]
     identity = OPS["eye"](n, dtype=x.dtype)
     y = solve_triangular(x, identity, lower=not upper)
@@ -401,7 +396,7 @@ def eigh(x):
 
     Of x, (x + x^T) / 2 is taken.
     """
-    return _eigh(_symmetric(_floating(x)))
+    return _eigh(_symmetric(floating(x)))
 
 
 def _eig_vjp(xp, g, y, x):
@@ -505,7 +500,7 @@ def triangle_mask(xp, a, lower, strict):
 @public("ops.matrix_rank", "ops.linalg.matrix_rank")
 def matrix_rank(x, tol=None):
     """Number of singular values above `tol` (max(m, n) eps times the largest by default); int32."""
-    x = _floating(x)
+    x = floating(x)
     s = OPS["stop_gradient"](svd(x, compute_uv=False))
     if tol is None:
         tol = multiply(max_(s, axis=-1, keepdims=True), _cutoff(x, None))

@@ -239,6 +239,12 @@ def round(xp, x, decimals=0):
     return xp.divide(xp.rint(xp.multiply(x, factor)), factor)
 
 
+@op(False, tensors=1)
+def rint(xp, x):
+    """The nearest whole number, halves to even."""
+    return xp.rint(x)
+
+
 # ---------------------------------------------------------------- comparison and logic
 for _name, _doc in {
     "equal": "Whether x1 == x2, by element.",

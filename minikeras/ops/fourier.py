@@ -2,6 +2,7 @@
 
 import math
 
+from minikeras import dtypes
 from minikeras.api.registry import public
 from minikeras.arrays import NUMPY
 from minikeras.core.op import op
@@ -59,6 +60,10 @@ def inverse_real_fourier(xp, x, n):
     return xp.inverse_real_fourier(x, n=n)
 
 
+def _computed_in(dtype):
+    return dtypes.FLOAT32 if dtype in dtypes.HALVES else dtype
+
+
 def _pair(x, name):
     if not isinstance(x, (tuple, list)) or len(x) != 2:
         raise ValueError(
@@ -72,8 +77,7 @@ def _pair(x, name):
             f"{tuple(parts[0].shape)} and {tuple(parts[1].shape)}"
         )
     dtype = to_float(*(canonical(p.dtype) for p in parts))
-    wide = canonical("float64" if dtype == canonical("float64") else "float32")
-    return complex_of(*(OPS["cast"](p, wide) for p in parts)), dtype
+    return complex_of(*(OPS["cast"](p, _computed_in(dtype)) for p in parts)), dtype
 
 
 def _parts(z, dtype):
@@ -119,8 +123,7 @@ def ifft2(x):
 def _real_input(x):
     x = _tensor(x)
     dtype = to_float(canonical(x.dtype))
-    wide = canonical("float64" if dtype == canonical("float64") else "float32")
-    return OPS["cast"](x, wide), dtype
+    return OPS["cast"](x, _computed_in(dtype)), dtype
 
 
 @public("ops.rfft")

@@ -13,12 +13,7 @@ from minikeras.ops.elementwise import absolute, divide, subtract
 from minikeras.ops.reduction import max as max_
 from minikeras.ops.reduction import min as min_
 from minikeras.ops.reduction import sum
-from minikeras.ops.shaping import _tensor, expand_dims, moveaxis
-
-
-def _floating(x):
-    x = _tensor(x)
-    return OPS["cast"](x, to_float(canonical(x.dtype)))
+from minikeras.ops.shaping import _tensor, expand_dims, floating, moveaxis
 
 
 @op(tensors=1)
@@ -84,7 +79,7 @@ def norm(x, ord=None, axis=None, keepdims=False):
     >>> norm([3.0, 4.0]).item()
     5.0
     """
-    x = _floating(x)
+    x = floating(x)
     if axis is None and ord is None:
         return _euclidean(x, None, keepdims)
     axes = tuple(range(len(x.shape))) if axis is None else axis
@@ -114,7 +109,7 @@ def normalize(x, axis=-1, order=2, epsilon=None):
     if not isinstance(order, int) or order < 1:
         raise ValueError(
             f"ops.normalize: `order` must be an integer from 1. Received: order={order}")
-    x = _floating(x)
+    x = floating(x)
     epsilon = config.epsilon() if epsilon is None else epsilon
     size = _vector(x, order, canonical_axes(axis, len(x.shape)), True)
     return divide(x, OPS["maximum"](size, epsilon))

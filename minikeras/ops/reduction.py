@@ -11,8 +11,6 @@ from minikeras.core.shape_rules import canonical_axes, canonical_axis, count, ke
 from minikeras.dtypes import Spec, to_float
 from minikeras.ops.families import publish
 
-HALVES = (dtypes.FLOAT16, dtypes.BFLOAT16)
-
 
 def spread(xp, g, x, axis):
     """A reduction's gradient put back on every element it came from."""
@@ -55,7 +53,7 @@ def mean(xp, x, axis=None, keepdims=False):
     n = count(x.shape, axes)
     if n == 0:
         return xp.divide(xp.sum(x, axis=axes, keepdims=keepdims), 0.0)
-    if x.dtype in HALVES:
+    if x.dtype in dtypes.HALVES:
         wide = xp.sum(xp.cast(x, dtype=dtypes.FLOAT32), axis=axes, keepdims=keepdims)
         return xp.cast(xp.multiply(wide, 1.0 / n), dtype=x.dtype)
     return xp.multiply(xp.sum(x, axis=axes, keepdims=keepdims), 1.0 / n)
@@ -75,12 +73,12 @@ def var(xp, x, axis=None, keepdims=False):
     """Variance over `axis`: mean((x - mean(x))**2), without Bessel's correction."""
     axes = canonical_axes(axis, len(x.shape))
     dtype = x.dtype
-    if dtype in HALVES:
+    if dtype in dtypes.HALVES:
         x = xp.cast(x, dtype=dtypes.FLOAT32)
     n = count(x.shape, axes)
     center = xp.subtract(x, xp.divide(xp.sum(x, axis=axes, keepdims=True), float(n)))
     y = xp.divide(xp.sum(xp.square(center), axis=axes, keepdims=keepdims), float(n))
-    return xp.cast(y, dtype=dtype) if dtype in HALVES else y
+    return xp.cast(y, dtype=dtype) if dtype in dtypes.HALVES else y
 
 
 @publish

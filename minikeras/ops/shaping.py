@@ -24,6 +24,12 @@ def _tensor(x):
     return x if hasattr(x, "shape") and hasattr(x, "dtype") else to_tensor(x)
 
 
+def floating(x):
+    """x in a floating or complex dtype: its own, or floatx for integers and booleans."""
+    x = _tensor(x)
+    return OPS["cast"](x, dtypes.to_float(dtypes.canonical(x.dtype)))
+
+
 @op(vjp=lambda xp, g, _y, _x, shape: xp.reshape(g, shape=tuple(_x.shape)))
 def _reshape(xp, x, shape):
     return xp.reshape(x, shape=resolve_reshape(x.shape, shape))

@@ -20,15 +20,9 @@ from minikeras.ops.reduction import all as all_
 from minikeras.ops.reduction import argmax, argmin, mean, prod, sum
 from minikeras.ops.reduction import max as max_
 from minikeras.ops.reduction import min as min_
-from minikeras.ops.shaping import _tensor, reshape, slice_axis, transpose
+from minikeras.ops.shaping import _tensor, floating, reshape, slice_axis, transpose
 
-HALVES = (dtypes.FLOAT16, dtypes.BFLOAT16)
 METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
-
-
-def _floating(x):
-    x = _tensor(x)
-    return OPS["cast"](x, to_float(canonical(x.dtype)))
 
 
 # ---------------------------------------------------------------- quantiles
@@ -58,12 +52,6 @@ def _quantile(xp, x, q, axes, method, keepdims, ignore):
     return xp.reshape(y, shape=(*q.shape, *shape))
 
 
-@op(False)
-def rint(xp, x):
-    """The nearest whole number, halves to even."""
-    return xp.rint(x)
-
-
 def _between(xp, y, at, method):
     """Values of the sorted columns y at fractional positions."""
 
@@ -88,9 +76,9 @@ def _between(xp, y, at, method):
 def _quantiles(name, x, q, axis, method, keepdims, ignore, scale=1.0):
     if method not in METHODS:
         raise ValueError(f"ops.{name}: `method` must be one of {METHODS}. Received: {method}")
-    x = _floating(x)
+    x = floating(x)
     dtype = canonical(x.dtype)
-    if dtype in HALVES:
+    if dtype in dtypes.HALVES:
         x = OPS["cast"](x, "float32")
     # Positions need more digits than values: q (n - 1) in float64.
     q = OPS["cast"](_tensor(q), "float64") if hasattr(q, "dtype") else OPS["convert_to_tensor"](
@@ -185,9 +173,9 @@ def _number_left(x, axis, keepdims):
 
 def _wide(x):
     """(x, floating and at least float32; the dtype of the result)."""
-    x = _floating(x)
+    x = floating(x)
     dtype = canonical(x.dtype)
-    return (OPS["cast"](x, "float32") if dtype in HALVES else x), dtype
+    return (OPS["cast"](x, "float32") if dtype in dtypes.HALVES else x), dtype
 
 
 @public("ops.nanmean", "ops.numpy.nanmean")
@@ -219,44 +207,30 @@ def nanstd(x, axis=None, keepdims=False):
     return OPS["cast"](OPS["sqrt"](_nanvar(x, axis, keepdims)), dtype)
 
 
-def _nan_extremum(name, reduce, worst, doc):
+def _ignoring_nan(name, reduce, worst, nothing, doc):
+    """A choice among the elements that are not NaN; `nothing` where all are."""
+
     def function(x, axis=None, keepdims=False):
         x = _tensor(x)
-        if not _has_nan(x):
-            return reduce(x, axis=axis, keepdims=keepdims)
-        nothing = all_(isnan(x), axis=axis, keepdims=keepdims)
         y = reduce(_filled(x, worst), axis=axis, keepdims=keepdims)
-        return where(nothing, math.nan, y)
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = doc
-    return public(f"ops.{name}", f"ops.numpy.{name}")(function)
-
-
-nanmax = _nan_extremum(
-    "nanmax", max_, -math.inf, "Largest of the elements over `axis` that are not NaN.")
-nanmin = _nan_extremum(
-    "nanmin", min_, math.inf, "Smallest of the elements over `axis` that are not NaN.")
-
-
-def _nan_argument(name, reduce, worst, doc):
-    def function(x, axis=None, keepdims=False):
-        x = _tensor(x)
         if not _has_nan(x):
-            return reduce(x, axis=axis, keepdims=keepdims)
-        nothing = all_(isnan(x), axis=axis, keepdims=keepdims)
-        return where(nothing, -1, reduce(_filled(x, worst), axis=axis, keepdims=keepdims))
+            return y
+        return where(all_(isnan(x), axis=axis, keepdims=keepdims), nothing, y)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
     return public(f"ops.{name}", f"ops.numpy.{name}")(function)
 
 
-nanargmax = _nan_argument(
-    "nanargmax", argmax, -math.inf,
+nanmax = _ignoring_nan(
+    "nanmax", max_, -math.inf, math.nan, "Largest of the elements over `axis` that are not NaN.")
+nanmin = _ignoring_nan(
+    "nanmin", min_, math.inf, math.nan, "Smallest of the elements over `axis` that are not NaN.")
+nanargmax = _ignoring_nan(
+    "nanargmax", argmax, -math.inf, -1,
     "Index of the largest element along `axis` that is not NaN (int32); -1 where all are.")
-nanargmin = _nan_argument(
-    "nanargmin", argmin, math.inf,
+nanargmin = _ignoring_nan(
+    "nanargmin", argmin, math.inf, -1,
     "Index of the smallest element along `axis` that is not NaN (int32); -1 where all are.")
 
 
@@ -279,7 +253,7 @@ def average(x, axis=None, weights=None):
 
     `weights` has x's shape, or is a vector along the one axis.
     """
-    x = _floating(x)
+    x = floating(x)
     if weights is None:
         return mean(x, axis=axis)
     weights = _tensor(weights)
@@ -306,7 +280,7 @@ def ptp(x, axis=None, keepdims=False):
 @public("ops.corrcoef", "ops.numpy.corrcoef")
 def corrcoef(x):
     """Pearson's correlation of each pair of rows of x `(variables, observations)`."""
-    x = _floating(x)
+    x = floating(x)
     if len(x.shape) == 1:
         x = reshape(x, (1, -1))
     center = subtract(x, mean(x, axis=1, keepdims=True))
@@ -336,7 +310,7 @@ def diff(a, n=1, axis=-1):
 @public("ops.trapezoid", "ops.numpy.trapezoid")
 def trapezoid(y, x=None, dx=1.0, axis=-1):
     """Integral of y along an axis by the trapezoidal rule, at points x or `dx` apart."""
-    y = _floating(y)
+    y = floating(y)
     axis = canonical_axis(axis, len(y.shape))
     if x is None:
         width = dx

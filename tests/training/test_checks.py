@@ -330,9 +330,9 @@ def test_fit_before_compile():
     ("shuffle", "batches"), ("validation_split", 1.0), ("validation_split", -0.1),
 ])
 def test_argument(name, value):
-    call = lambda: dense().fit(  # noqa: E731
-        np.ones((8, 4)), np.ones((8, 3)), verbose=0, **{name: value})
-    refused(call, name, re.sub("'", "", repr(value)))
+    refused(
+        lambda: dense().fit(np.ones((8, 4)), np.ones((8, 3)), verbose=0, **{name: value}),
+        name, re.sub("'", "", repr(value)))
 
 
 def test_weights_of_classes_and_samples_together(model):
