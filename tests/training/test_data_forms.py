@@ -3,6 +3,7 @@
 import collections
 
 import numpy as np
+import pandas
 import pytest
 
 import minikeras as keras
@@ -203,7 +204,6 @@ def test_one_batch(form):
 
 
 def test_pandas():
-    pandas = pytest.importorskip("pandas")
     model, want = classifier(), classifier()
     frame = pandas.DataFrame(X, columns=list("abcd"))
     model.fit(frame, pandas.Series(Y), sample_weight=pandas.Series(W), shuffle=False, verbose=0)
@@ -213,7 +213,6 @@ def test_pandas():
 
 
 def test_pandas_columns_as_inputs_by_name():
-    pandas = pytest.importorskip("pandas")
     inputs = {name: keras.Input((1,), name=name) for name in "ab"}
     model = keras.Model(inputs, layers.Dense(1)(layers.Concatenate()(list(inputs.values()))))
     frame = pandas.DataFrame(X[:, :2], columns=list("ab"))
