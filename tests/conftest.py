@@ -31,7 +31,7 @@ CARD = has_card()
 
 
 def pytest_runtest_setup(item):
-    if "gpu" in item.keywords and not CARD:
+    if item.get_closest_marker("gpu") and not CARD:  # keywords hold the parameters' ids too
         pytest.skip("needs CuPy and an NVIDIA GPU")
 
 

@@ -6,6 +6,7 @@ from minikeras.arrays.device import (
     default_device,
     device_of,
     device_scope,
+    scope_of,
     set_default_device,
     transfer,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "is_array",
     "library_of",
     "ndarray",
+    "scope_of",
     "set_default_device",
     "to_host",
     "transfer",

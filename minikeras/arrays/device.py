@@ -1,5 +1,6 @@
 """Devices: their names as in Keras, the default, the scope, and copies between them."""
 
+import contextlib
 import os
 import re
 import threading
@@ -157,6 +158,16 @@ def device_of(array):
     if isinstance(array, library.ndarray):
         return CPU
     return Device("gpu", array.device.id)
+
+
+def scope_of(array):
+    """Context manager: new arrays are made where this one is."""
+    if library.library_of(array) is current_device().library:
+        return _here
+    return device_scope(device_of(array))
+
+
+_here = contextlib.nullcontext()
 
 
 def transfer(array, device):

@@ -293,6 +293,12 @@ class Op:
         if not isinstance(error, (ValueError, TypeError, IndexError)):
             return
         described = ", ".join(_describe(t) for t in tensors)
+        where = sorted({t.device for t in tensors if type(t) is Tensor})
+        if len(where) > 1:
+            described += (
+                f". The tensors are on {' and '.join(where)}: move them to one device with "
+                "`.to(device)`"
+            )
         if static:
             described += "".join(f", {k}={errors.plain(v)}" for k, v in static.items())
         error.args = (f"ops.{self.name}: {error.args[0]} Received: {described}", *error.args[1:])

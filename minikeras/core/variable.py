@@ -2,7 +2,15 @@
 
 from minikeras import dtypes
 from minikeras.api.registry import public
-from minikeras.arrays import asarray, current_device, device_of, library_of, to_host, transfer
+from minikeras.arrays import (
+    Device,
+    asarray,
+    current_device,
+    device_of,
+    library_of,
+    to_host,
+    transfer,
+)
 from minikeras.core.keras_tensor import KerasTensor
 from minikeras.core.op import leaf
 from minikeras.core.operators import OPS, Operators
@@ -149,7 +157,7 @@ class Variable(Convertible, Operators):
 
     def to(self, device):
         """Move the value to another device, in place."""
-        self._set(transfer(self._array, device))
+        self._set(transfer(self._array, Device.parse(device)))
 
     # ------------------------------------------------------------ facts
     @property

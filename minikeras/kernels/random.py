@@ -76,6 +76,14 @@ def _shaped(seed, shape, dtype, **_):
     return Spec(tuple(shape), dtype)
 
 
+@function(lambda seed: seed)
+def next_seed(xp, seed):
+    """The seed of the next draw: its count one higher."""
+    seed = seed.copy()
+    seed[1:] += 1
+    return seed
+
+
 @function(_shaped)
 def random_uniform(xp, seed, shape, dtype, low=0.0, high=1.0):
     """Uniform in [low, high)."""

@@ -5,11 +5,12 @@ import random as python_random
 from minikeras.api.registry import public
 from minikeras.arrays import NUMPY
 from minikeras.core import scopes
-from minikeras.core.operators import OPS
+from minikeras.core.op import op
 from minikeras.core.scopes import state
 from minikeras.core.tensor import Tensor, to_tensor
 from minikeras.core.variable import Variable
 from minikeras.dtypes import canonical
+from minikeras.kernels import random as _kernels  # noqa: F401 (their table)
 
 UINT32 = canonical("uint32")
 _global = {}
@@ -53,7 +54,7 @@ class SeedGenerator:
     def next(self, ordered=True):
         """The seed for one draw, a tensor (seed, count); the state moves on."""
         value = self.state.tensor()
-        self.state.assign(OPS["add"](value, _step()))
+        self.state.assign(_next_seed(value))
         return value
 
     def get_config(self):
@@ -66,8 +67,10 @@ class SeedGenerator:
         return cls(**config)
 
 
-def _step():
-    return to_tensor(NUMPY.array([0, 1], UINT32))
+@op(vjp=False)
+def _next_seed(xp, seed):
+    """The seed (seed, count) of the draw after `seed`'s."""
+    return xp.next_seed(seed)
 
 
 def make_default_seed():

@@ -20,6 +20,7 @@ from minikeras.layers.tracking import NEVER
 from minikeras.training.compile import CompileLoss, CompileMetrics, as_tensors
 from minikeras.training.interrupts import whole_steps
 from minikeras.training.logs import Logs, number
+from minikeras.training.placement import at_weights
 
 NEVER |= {"optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics", "_compile_config",
           "_optimizer", "train_function", "test_function", "predict_function"}
@@ -150,6 +151,13 @@ class Trainer:
                 f"You must call `compile()` before `{what}`. For example: "
                 "model.compile(optimizer='adam', loss='mse')"
             )
+
+    def to(self, device):
+        """Move the model, its metrics and its optimizer to a device, in place; returns it."""
+        super().to(device)
+        for v in getattr(self.optimizer, "variables", ()):
+            v.to(device)
+        return self
 
     # ------------------------------------------------------------ metrics
     @property
@@ -332,6 +340,7 @@ class Trainer:
         return self.predict_function
 
     # ------------------------------------------------------------ fit
+    @at_weights
     def fit(
         self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None,
         validation_split=0.0, validation_data=None, shuffle=True, class_weight=None,
@@ -425,6 +434,7 @@ class Trainer:
         return make_source(data, batch_size=batch_size, steps_per_epoch=steps)
 
     # ------------------------------------------------------------ evaluate
+    @at_weights
     def evaluate(
         self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None,
         callbacks=None, return_dict=False, **kwargs,
@@ -471,6 +481,7 @@ class Trainer:
         return values[0] if len(values) == 1 else values
 
     # ------------------------------------------------------------ predict
+    @at_weights
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """Outputs for data, as NumPy arrays."""
         source = make_source(x, batch_size=batch_size, steps_per_epoch=steps)
@@ -496,6 +507,7 @@ class Trainer:
         return tree.pack_sequence_as(outputs, joined)
 
     # ------------------------------------------------------------ one batch
+    @at_weights
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None,
                        return_dict=False):
         """One step of training on a batch; its loss and metrics."""
@@ -506,6 +518,7 @@ class Trainer:
         logs = _numbers(_sorted(self.train_function(data)))
         return logs if return_dict else self._in_order(logs)
 
+    @at_weights
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
         """Loss and metrics on a batch."""
         self._require_compiled("test_on_batch")
@@ -515,6 +528,7 @@ class Trainer:
         logs = _numbers(_sorted(self.test_function(data)))
         return logs if return_dict else self._in_order(logs)
 
+    @at_weights
     def predict_on_batch(self, x):
         """Outputs for a batch, as NumPy arrays."""
         self.make_predict_function()
