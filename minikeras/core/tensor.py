@@ -1,5 +1,7 @@
 """Tensor: an array, and the place in the graph that a tape recorded for it."""
 
+import operator
+
 from minikeras.api.registry import public
 from minikeras.arrays import (
     Device,
@@ -119,7 +121,7 @@ class Tensor(Operators):
         return complex(to_host(self._value).item())
 
     def __index__(self):
-        return to_host(self._value).item().__index__()
+        return operator.index(to_host(self._value).item())
 
     def __len__(self):
         if not self._value.shape:
@@ -217,6 +219,8 @@ def to_tensor(value, dtype=None, library=None):
 
 
 def _holds_tensors(value):
+    if value is None:
+        raise ValueError("None is no number, so a list that holds it could not be made a tensor.")
     if isinstance(value, (list, tuple)):
         return any(_holds_tensors(v) for v in value)
     return isinstance(value, (Tensor, Convertible)) or hasattr(value, "_keras_history")
