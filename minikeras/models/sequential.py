@@ -5,9 +5,10 @@ from minikeras.api.registry import public
 from minikeras.core import serialization
 from minikeras.core.keras_tensor import KerasTensor
 from minikeras.core.operation import Operation
+from minikeras.layers.building import clean_state
 from minikeras.layers.call_spec import signature_of
 from minikeras.layers.input_layer import InputLayer
-from minikeras.layers.layer import Layer, clean_state
+from minikeras.layers.layer import Layer
 from minikeras.models.functional import Functional
 from minikeras.models.model import Model
 

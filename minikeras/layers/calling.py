@@ -1,0 +1,334 @@
+"""A layer's call: conversions, the training flag, masks, building, shapes."""
+
+import inspect
+import warnings
+
+from minikeras import dtypes, tree
+from minikeras.arrays import is_array
+from minikeras.core.keras_tensor import GraphNode, KerasTensor, any_symbolic, keras_tensors
+from minikeras.core.operators import OPS
+from minikeras.core.scopes import StatelessScope, autocast_scope, name_scope, state
+from minikeras.core.tensor import Convertible, Tensor, to_tensor
+from minikeras.layers.building import build_parameters, wrapped_build
+from minikeras.layers.call_spec import (
+    mask_of,
+    set_mask,
+    shapes_of,
+    signature_of,
+    tensor_arguments,
+)
+from minikeras.layers.input_spec import assert_input_compatibility
+
+
+class CallContext:
+    """The outermost layer call that is running, and its training flag."""
+
+    __slots__ = ("entry", "training")
+
+    def __init__(self, entry):
+        self.entry, self.training = entry, None
+
+
+class Calling:
+    """Mixin: what happens when a layer is called."""
+
+    _takes_text = False
+
+    @wrapped_build
+    def build(self, input_shape):
+        """Make the weights; the default makes none."""
+        self.built = True
+
+    def call(self, *args, **kwargs):
+        """Compute outputs from inputs."""
+        raise NotImplementedError(
+            f"Layer {type(self).__name__} does not have a `call()` method implemented."
+        )
+
+    def __call__(self, *args, **kwargs):
+        if "_tracked" not in self.__dict__ or not hasattr(self, "_losses"):
+            raise RuntimeError(
+                f"In layer {type(self).__name__}, you forgot to call `super().__init__()` in the "
+                "constructor."
+            )
+        signature = signature_of(type(self).call)
+        args, kwargs = self._converted(args, kwargs)
+        self._check_positional(args)
+        symbolic = any_symbolic(args, kwargs)
+        if args and self.input_spec is not None:
+            assert_input_compatibility(self.input_spec, args[0], self.name)
+        outer = state.call
+        context = outer
+        if context is None:
+            context = state.call = CallContext(self)
+        try:
+            with name_scope(self.name, caller=self):
+                return self._call_in(context, outer is None, signature, args, kwargs, symbolic)
+        except Exception as e:
+            _explain(e, self, args)
+            raise
+        finally:
+            state.call = outer
+
+    def _call_in(self, context, entry, signature, args, kwargs, symbolic):
+        arguments = signature.bind(args, kwargs, f'Layer "{self.name}"')
+        if not self.built:
+            self._maybe_build(arguments)
+        training = self._resolve_training(signature, arguments, kwargs, context)
+        outer_training, context.training = context.training, training
+        kwargs = self._masks_for(signature, arguments, kwargs)
+        if entry:
+            self._clear_losses()
+        try:
+            if symbolic:
+                outputs = self.symbolic_call(*args, **kwargs)
+            else:
+                with autocast_scope(_autocast_dtype(self)):
+                    outputs = self.call(*args, **kwargs)
+        finally:
+            context.training = outer_training
+        if self.activity_regularizer is not None and not symbolic:
+            self._regularize(outputs)
+        self._carry_masks(signature, arguments, args, outputs)
+        return outputs
+
+    def _converted(self, args, kwargs):
+        """Arrays as tensors, floating ones in the compute dtype."""
+        dtype = dtypes.canonical(self.input_dtype) if self.autocast else None
+
+        def convert(x):
+            kind = type(x)
+            if kind is Tensor:
+                if dtype is not None and x._value.dtype != dtype and dtypes.is_float(x.dtype):
+                    mask = getattr(x, "_keras_mask", None)
+                    x = OPS["cast"](x, dtype)
+                    if mask is not None:
+                        set_mask(x, mask)
+                return x
+            if x is None or kind in (bool, str):
+                return x
+            if isinstance(x, KerasTensor):
+                if dtype is not None and dtypes.is_float(x.dtype) and x.dtype != dtype.name:
+                    mask = getattr(x, "_keras_mask", None)
+                    x = OPS["cast"](x, dtype)
+                    if mask is not None:
+                        set_mask(x, mask)
+                return x
+            if isinstance(x, Convertible) or is_array(x) or hasattr(x, "__array__"):
+                if _is_text(x):
+                    return x  # layers for text take such arrays
+                return convert(to_tensor(x))
+            return x
+
+        if len(args) == 1 and not kwargs and not tree.is_nested(args[0]):
+            x = convert(args[0])
+            if type(x) in (int, float):
+                x = convert(to_tensor(x))
+            return (x,), kwargs
+        args = tree.map_structure(convert, args)
+        if kwargs:
+            kwargs = tree.map_structure(convert, kwargs)
+        if args and tree.is_nested(args[0]) and _is_numbers(args[0]):
+            args = (convert(to_tensor(args[0])), *args[1:])
+        return args, kwargs
+
+    def _check_positional(self, args):
+        for x in tree.flatten(args):
+            if isinstance(x, (Tensor, KerasTensor)) or x is None or not isinstance(x, str):
+                continue
+            if self._takes_text:
+                continue
+            raise ValueError(
+                f'Only input tensors may be passed as positional arguments. Layer "{self.name}" '
+                f"received the string {x!r}. Strings must be made numbers first, for instance by "
+                "TextVectorization or StringLookup."
+            )
+
+    def _resolve_training(self, signature, arguments, kwargs, context):
+        """The training flag: given, or of the layer around, or the default; also put in kwargs."""
+        training = arguments.get("training")
+        if training is None:
+            training = context.training
+        if training is None:
+            training = signature.training_default
+        if signature.has_training and training is not None:
+            kwargs["training"] = training
+        return training
+
+    def _masks_for(self, signature, arguments, kwargs):
+        """kwargs with the masks that the input tensors carry, where `call` takes masks."""
+        if not signature.has_mask:
+            return kwargs
+        tensors = tensor_arguments(arguments)
+        for i, (name, value) in enumerate(tensors.items()):
+            names = (f"{name}_mask", "mask") if i == 0 else (f"{name}_mask",)
+            if len(tensors) == 1:
+                names = ("mask", f"{name}_mask")
+            for target in names:
+                if target in signature.names and arguments.get(target) is None:
+                    mask = mask_of(value)
+                    if mask is not None:
+                        kwargs[target] = mask
+                    break
+        return kwargs
+
+    def _carry_masks(self, signature, arguments, args, outputs):
+        if not args:
+            return
+        previous = mask_of(args[0])
+        if not self.supports_masking:
+            if previous is not None and type(self).compute_mask is Calling.compute_mask \
+                    and not signature.has_mask:
+                warnings.warn(
+                    f"Layer '{self.name}' (of type {type(self).__name__}) was passed an input "
+                    "with a mask attached to it. However, this layer does not support masking "
+                    "and will therefore destroy the mask information. Downstream layers will "
+                    "not see the mask.",
+                    stacklevel=4,
+                )
+            return
+        given = arguments.get("mask")
+        masks = self.compute_mask(args[0], given if given is not None else previous)
+        if masks is None:
+            return
+        flat = tree.flatten(masks)
+        tensors = tree.flatten(outputs)
+        if len(flat) == 1 and len(tensors) > 1:
+            flat = flat * len(tensors)
+        for x, mask in zip(tensors, flat):
+            if mask is not None and getattr(x, "_keras_mask", None) is None:
+                set_mask(x, mask)
+
+    def compute_mask(self, inputs, previous_mask):
+        """Mask of the outputs: by default the inputs' where masking is supported."""
+        return previous_mask
+
+    def symbolic_call(self, *args, **kwargs):
+        """KerasTensors for KerasTensors, and a node in the graph."""
+        outputs = self.compute_output_spec(*args, **kwargs)
+        if not state.symbolic:
+            outputs = _own_outputs(outputs, args, kwargs)
+            GraphNode(self, args, kwargs, outputs)
+        return outputs
+
+    def compute_output_spec(self, *args, **kwargs):
+        """KerasTensors like the outputs."""
+        overridden = type(self).compute_output_shape
+        if overridden is not Calling.compute_output_shape and not is_builtin(type(self)):
+            shapes = self._shapes_from(args, kwargs)
+            return tree.map_shape_structure(
+                lambda s: KerasTensor(s, dtype=self.compute_dtype), shapes
+            )
+        with autocast_scope(_autocast_dtype(self)), StatelessScope():
+            return super().compute_output_spec(*args, **kwargs)
+
+    def _shapes_from(self, args, kwargs):
+        arguments = signature_of(type(self).call).bind(args, kwargs, self.name)
+        tensors = tensor_arguments(arguments)
+        parameters = list(inspect.signature(self.compute_output_shape).parameters)
+        if len(parameters) > 1:
+            shapes = {f"{n}_shape": shapes_of(v) for n, v in tensors.items()}
+            known = {n: s for n, s in shapes.items() if n in parameters}
+            if known:
+                return self.compute_output_shape(**known)
+        first = next(iter(tensors.values()))
+        return self.compute_output_shape(shapes_of(first))
+
+    def compute_output_shape(self, *args, **kwargs):
+        """Shape(s) of the outputs for the inputs' shape(s)."""
+        if not self.built:
+            self._build_from_shapes(*args, **kwargs)
+
+        def tensor(shape):
+            return KerasTensor(shape, dtype=self.compute_dtype)
+
+        inputs = [tree.map_shape_structure(tensor, a) for a in args]
+        named = {
+            k.removesuffix("_shape"): tree.map_shape_structure(tensor, v)
+            for k, v in kwargs.items() if v is not None
+        }
+        if "input" in named:
+            inputs.append(named.pop("input"))
+        out = self.compute_output_spec(*inputs, **named)
+        return tree.map_structure(lambda x: tuple(x.shape), out)
+
+    def _build_from_shapes(self, *args, **kwargs):
+        if args and type(self).build is not Calling.build:
+            self.build(*args, **kwargs)
+
+    def _maybe_build(self, arguments):
+        tensors = tensor_arguments(arguments)
+        shapes = {f"{name}_shape": shapes_of(value) for name, value in tensors.items()}
+        self._default_dtype_from(tensors)
+        build = type(self).build
+        if build is Calling.build:
+            self.built = True
+            self._build_shapes = {"input_shape": next(iter(shapes.values()), None)}
+            return
+        parameters = build_parameters(build)
+        if len(parameters) <= 1 or not set(parameters) & set(shapes):
+            first = next(iter(shapes.values()), None)
+            shapes = {parameters[0]: first} if parameters else {}
+        else:
+            shapes = {n: s for n, s in shapes.items() if n in parameters}
+        self.build(**shapes)
+
+    def _default_dtype_from(self, tensors):
+        """Nothing by default; layers may take their dtype from the inputs."""
+
+
+def _autocast_dtype(layer):
+    policy = layer._policy
+    return dtypes.canonical(policy.compute_dtype) if layer.autocast and dtypes.is_float(
+        policy.compute_dtype) else None
+
+
+def is_builtin(cls):
+    """Whether a class is of this package."""
+    return cls.__module__.split(".")[0] == __name__.split(".")[0]
+
+
+def _own_outputs(outputs, args, kwargs):
+    """Outputs as KerasTensors of their own: a layer may hand its input on."""
+    given = {id(x) for x in tree.flatten((args, kwargs))}
+
+    def own(x):
+        if isinstance(x, Tensor):  # a result that does not depend on the inputs
+            return KerasTensor(x.shape, x.dtype)
+        if not isinstance(x, KerasTensor):
+            return x
+        if id(x) in given or hasattr(x, "_keras_history"):
+            return keras_tensors(x.spec())
+        return x
+
+    return tree.map_structure(own, outputs)
+
+
+def _is_text(x):
+    kind = getattr(getattr(x, "dtype", None), "kind", None)
+    return kind in ("U", "S", "O", "T")
+
+
+def _is_numbers(x):
+    flat = tree.flatten(x)
+    return bool(flat) and all(type(v) in (int, float, bool) for v in flat)
+
+
+def _explain(error, layer, args):
+    """Say, once, in which layer an error arose."""
+    if getattr(error, "_layer_named", False) or not error.args:
+        return
+    if not isinstance(error, (ValueError, TypeError, IndexError)):
+        return
+    if f'"{layer.name}"' in str(error) or f"'{layer.name}'" in str(error):
+        error._layer_named = True
+        return
+    shapes = tree.map_structure(
+        lambda x: tuple(x.shape) if hasattr(x, "shape") else x, list(args)
+    )
+    error.args = (
+        f"Exception encountered when calling layer '{layer.name}' (type "
+        f"{type(layer).__name__}).\n\n{error.args[0]}\n\nInput shapes: {shapes}",
+        *error.args[1:],
+    )
+    error._layer_named = True
