@@ -88,15 +88,19 @@ class ReduceLROnPlateau(Monitor):
         current = self._watched(logs)
         if current is None:
             return
-        if self.cooldown_counter > 0:
+        if self.in_cooldown():
             self.cooldown_counter -= 1
             self.wait = 0
         if self._is_better(current, self.best):
             self.best, self.wait = current, 0
-        elif self.cooldown_counter <= 0:
+        elif not self.in_cooldown():
             self.wait += 1
             if self.wait >= self.patience:
                 self._reduce(optimizer, epoch)
+
+    def in_cooldown(self):
+        """Whether it rests after a reduction."""
+        return self.cooldown_counter > 0
 
     def _reduce(self, optimizer, epoch):
         old = float(optimizer.learning_rate)

@@ -38,7 +38,7 @@ class EarlyStopping(Monitor):
         self.best = self.best_weights = self.monitor_op = None
 
     def on_epoch_end(self, epoch, logs=None):
-        current = self._watched(logs)
+        current = self.get_monitor_value(logs)
         if current is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:
@@ -54,6 +54,10 @@ class EarlyStopping(Monitor):
         if self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch
             self.model.stop_training = True
+
+    def get_monitor_value(self, logs):
+        """The watched value; a warning and None where the logs lack it."""
+        return self._watched(logs)
 
     def on_train_end(self, logs=None):
         if self.stopped_epoch > 0 and self.verbose > 0:

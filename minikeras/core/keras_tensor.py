@@ -17,6 +17,9 @@ class KerasTensor(Operators):
     (None, 3)
     """
 
+    shape = dtype = ragged_rank = row_splits_dtype = None
+    sparse = ragged = False
+
     def __init__(
         self, shape, dtype="float32", sparse=False, ragged=False, record_history=True, name=None,
         **kwargs,
@@ -27,7 +30,6 @@ class KerasTensor(Operators):
             raise TypeError(f"KerasTensor takes no arguments {sorted(kwargs)}.")
         self.shape = tuple(d if d is None else int(d) for d in shape)
         self.dtype = name_of(dtype)
-        self.sparse, self.ragged = False, False
         self.name = name or auto_name("keras_tensor")
         self.record_history = record_history
 
@@ -38,6 +40,14 @@ class KerasTensor(Operators):
     @property
     def T(self):
         return OPS["transpose"](self)
+
+    def reshape(self, newshape):
+        """The same elements in another shape."""
+        return OPS["reshape"](self, newshape)
+
+    def squeeze(self, axis=None):
+        """Without axes of length 1."""
+        return OPS["squeeze"](self, axis)
 
     def get_shape(self):
         """The shape; TensorFlow's spelling."""
@@ -69,7 +79,10 @@ class KerasTensor(Operators):
         return self.shape[0]
 
     def __repr__(self):
-        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+        return (
+            f"<KerasTensor shape={self.shape}, dtype={self.dtype}, sparse={self.sparse}, "
+            f"ragged={self.ragged}, name={self.name}>"
+        )
 
 
 @public("utils.is_keras_tensor", "backend.is_keras_tensor")

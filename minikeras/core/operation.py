@@ -23,16 +23,20 @@ class Operation:
     running `call` on KerasTensors. `get_config` is made from the constructor's arguments.
     """
 
+    _remat = None
+
     def __new__(cls, *args, **kwargs):
         instance = super().__new__(cls)
         instance.__dict__["_init_arguments"] = _bound_arguments(cls, args, kwargs)
         return instance
 
     def __init__(self, name=None):
-        if name is not None and not isinstance(name, str):
+        if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(
-                f"Argument `name` of {type(self).__name__} must be a string. Received: {name!r}"
+                f"Argument `name` of {type(self).__name__} must be a string and cannot contain "
+                f"character `/`. Received: name={name!r}"
             )
+        self._remat = state.remat
         self.name = name if name is not None else auto_name(to_snake_case(type(self).__name__))
         self._inbound_nodes, self._outbound_nodes = [], []
 
@@ -55,6 +59,11 @@ class Operation:
             return self.call(*args, **kwargs)
         finally:
             state.symbolic -= 1
+
+    def rematerialized_call(self, fn, *args, **kwargs):
+        """`fn`, or in a RematScope of mode "full" a version that keeps less for gradients."""
+        scope = self._remat
+        return scope.wrap(fn) if scope is not None and scope.mode == "full" else fn
 
     def call(self, *args, **kwargs):
         raise NotImplementedError(f"{type(self).__name__} must define `call`.")
@@ -82,11 +91,10 @@ class Operation:
             ) from e
 
     def _tensors_of(self, attribute):
-        if len(self._inbound_nodes) != 1:
-            found = len(self._inbound_nodes)
+        if not self._inbound_nodes:
             raise AttributeError(
-                f"`{attribute}` of {self.name} is not defined: it has been called {found} times "
-                "in functional models, once is needed."
+                f"The layer {self.name} has never been called and thus has no defined "
+                f"{attribute}."
             )
         node = self._inbound_nodes[0]
         tensors = node.inputs if attribute == "input" else node.outputs
@@ -94,7 +102,7 @@ class Operation:
 
     @property
     def input(self):
-        """The KerasTensor(s) it was called on in a functional model."""
+        """The KerasTensor(s) it was first called on in a functional model."""
         return self._tensors_of("input")
 
     @property
@@ -123,7 +131,8 @@ def _bound_arguments(cls, args, kwargs):
                 return None
         else:
             config[name] = value
-    return config if all(map(_plain, config.values())) else None
+    plain = all(_plain(v) or hasattr(v, "compute_dtype") for v in config.values())
+    return config if plain else None  # a dtype policy is serialized by the layer
 
 
 def _plain(value):

@@ -116,11 +116,15 @@ class StatelessScope:
         initialize_variables: unused; variables are made at once.
     """
 
+    repeats = False  # a call that was made before: what it adds to losses is there already
+
     def __init__(self, state_mapping=None, collect_losses=False, initialize_variables=True):
         self.values = {}  # id(variable) -> (variable, value)
         self.collect_losses, self.losses = collect_losses, []
         self.initialize_variables = initialize_variables
         for variable, value in state_mapping or ():
+            if hasattr(value, "assign"):  # a variable stands for its value of now
+                value = value.value
             if not hasattr(variable, "assign"):
                 raise ValueError(
                     "Invalid reference variable in StatelessScope: all keys of `state_mapping` "

@@ -40,6 +40,9 @@ class Variable(Convertible, Operators):
     [2.0, 3.0]
     """
 
+    aggregation = synchronization = "none"
+    overwrite_with_gradient = False
+
     def __init__(
         self, initializer, shape=None, dtype=None, trainable=True, autocast=True,
         aggregation="none", synchronization="auto", name=None, layout=None, **kwargs,
@@ -67,7 +70,6 @@ class Variable(Convertible, Operators):
         self.autocast, self.aggregation, self.synchronization = (
             bool(autocast), aggregation or "none", synchronization or "none",
         )
-        self.overwrite_with_gradient = False
         self._regularizer = self._constraint = None
         self._watched = False
         self.leaf = leaf()

@@ -34,9 +34,16 @@ def wrapped_build(build):
             names = build_parameters(build)
             shapes = {**dict(zip(names, args)), **kwargs}
             self._build_shapes = {k: tuples(v) for k, v in shapes.items()}
-        with clean_state(), name_scope(self.name, caller=self):
-            result = build(self, *args, **kwargs)
+        outermost = not self.__dict__.get("_building")
+        self.__dict__["_building"] = True
+        try:
+            with clean_state(), name_scope(self.name, caller=self):
+                result = build(self, *args, **kwargs)
+        finally:
+            self.__dict__["_building"] = not outermost
         self.built = True
+        if outermost:
+            lock(self)
         return result
 
     wrapped._wrapped_by_layer = True
@@ -49,6 +56,11 @@ def build_parameters(build):
     names = list(inspect.signature(build).parameters.values())[1:]
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     return [p.name for p in names if p.kind not in kinds]
+
+
+def lock(layer):
+    """From here on the layer takes no more weights and sublayers."""
+    layer.__dict__["_locked"] = layer._locks
 
 
 def tuples(shape):

@@ -1,6 +1,7 @@
 """A layer's call: conversions, the training flag, masks, building, shapes."""
 
 import inspect
+import math
 import warnings
 
 from minikeras import dtypes, tree
@@ -9,8 +10,9 @@ from minikeras.core.keras_tensor import GraphNode, KerasTensor, any_symbolic, ke
 from minikeras.core.operators import OPS
 from minikeras.core.scopes import StatelessScope, autocast_scope, name_scope, state
 from minikeras.core.tensor import Convertible, Tensor, to_tensor
-from minikeras.layers.building import build_parameters, wrapped_build
+from minikeras.layers.building import build_parameters, lock, wrapped_build
 from minikeras.layers.call_spec import (
+    TENSORS,
     mask_of,
     set_mask,
     shapes_of,
@@ -37,6 +39,14 @@ class Calling:
     @wrapped_build
     def build(self, input_shape):
         """Make the weights; the default makes none."""
+        if type(self).build is Calling.build and not all(x.built for x in self._layers):
+            warnings.warn(
+                f"`build()` was called on layer '{self.name}', however the layer does not have a "
+                "`build()` method implemented and it looks like it has unbuilt state. This will "
+                "cause the layer to be marked as built, despite not being actually built, which "
+                "may cause failures down the line. Make sure to implement a proper `build()` "
+                "method.", stacklevel=3,
+            )
         self.built = True
 
     def call(self, *args, **kwargs):
@@ -71,7 +81,12 @@ class Calling:
             state.call = outer
 
     def _call_in(self, context, entry, signature, args, kwargs, symbolic):
+        told = None
+        if "training" in kwargs and not signature.has_training:  # meant for the layers inside
+            told = kwargs.pop("training")
         arguments = signature.bind(args, kwargs, f'Layer "{self.name}"')
+        if told is not None:
+            arguments = {**arguments, "training": told}
         if not self.built:
             self._maybe_build(arguments)
         training = self._resolve_training(signature, arguments, kwargs, context)
@@ -81,10 +96,13 @@ class Calling:
             self._clear_losses()
         try:
             if symbolic:
-                outputs = self.symbolic_call(*args, **kwargs)
+                outputs = self._in_graph(args, kwargs)
             else:
                 with autocast_scope(_autocast_dtype(self)):
-                    outputs = self.call(*args, **kwargs)
+                    call = self.call
+                    if self._remat is not None:
+                        call = self.rematerialized_call(call, *args, **kwargs)
+                    outputs = call(*args, **kwargs)
         finally:
             context.training = outer_training
         if self.activity_regularizer is not None and not symbolic:
@@ -134,14 +152,19 @@ class Calling:
 
     def _check_positional(self, args):
         for x in tree.flatten(args):
-            if isinstance(x, (Tensor, KerasTensor)) or x is None or not isinstance(x, str):
+            if x is None or isinstance(x, TENSORS) or hasattr(x, "shape"):
                 continue
-            if self._takes_text:
+            if type(x) in (int, float):
                 continue
+            if isinstance(x, str):
+                if self._takes_text:
+                    continue
+                what = "Strings must be made numbers first, for instance by StringLookup."
+            else:
+                what = "Pass it by its name."
             raise ValueError(
-                f'Only input tensors may be passed as positional arguments. Layer "{self.name}" '
-                f"received the string {x!r}. Strings must be made numbers first, for instance by "
-                "TextVectorization or StringLookup."
+                "Only input tensors may be passed as positional arguments. The following argument "
+                f"of layer '{self.name}' is none: {x!r} (of type {type(x).__name__}). {what}"
             )
 
     def _resolve_training(self, signature, arguments, kwargs, context):
@@ -204,8 +227,44 @@ class Calling:
         return previous_mask
 
     def symbolic_call(self, *args, **kwargs):
-        """KerasTensors for KerasTensors, and a node in the graph."""
-        outputs = self.compute_output_spec(*args, **kwargs)
+        """KerasTensors for KerasTensors."""
+        return self.compute_output_spec(*args, **kwargs)
+
+    def rematerialized_call(self, layer_call, *args, **kwargs):
+        """`layer_call`, or as the RematScope the layer was made in says a version of it that keeps
+        less for the backward pass."""
+        scope = self._remat
+        if scope is None or scope.mode is None:
+            return layer_call
+        if scope.mode == "activations":
+            return self._with_cheap_activation(layer_call)
+        if scope.mode == "larger_than":
+            sizes = [
+                math.prod(d or 0 for d in x.shape)
+                for x in tree.flatten(self.compute_output_spec(*args, **kwargs))
+            ]
+            wanted = any(n > scope.output_size_threshold for n in sizes)
+        else:
+            wanted = scope.mode == "full" or self.name in scope.layer_names
+        return scope.wrap(layer_call) if wanted else layer_call
+
+    def _with_cheap_activation(self, layer_call):
+        if getattr(self, "activation", None) is None:
+            return layer_call
+
+        def call(*args, **kwargs):
+            activation = self.activation
+            object.__setattr__(self, "activation", self._remat.wrap(activation))
+            try:
+                return layer_call(*args, **kwargs)
+            finally:
+                object.__setattr__(self, "activation", activation)
+
+        return call
+
+    def _in_graph(self, args, kwargs):
+        """The outputs for KerasTensors, and a node in the graph."""
+        outputs = self.symbolic_call(*args, **kwargs)
         if not state.symbolic:
             outputs = _own_outputs(outputs, args, kwargs)
             GraphNode(self, args, kwargs, outputs)
@@ -264,9 +323,17 @@ class Calling:
         if build is Calling.build:
             self.built = True
             self._build_shapes = {"input_shape": next(iter(shapes.values()), None)}
+            lock(self)
             return
         parameters = build_parameters(build)
-        if len(parameters) <= 1 or not set(parameters) & set(shapes):
+        if len(parameters) > 1 and not set(parameters) & set(shapes):
+            raise ValueError(
+                "For a `build()` method with more than one argument, all arguments should have a "
+                "`_shape` suffix and match an argument from `call()`. E.g. `build(self, "
+                "foo_shape, bar_shape)` for `call(self, foo, bar)`. Received: build arguments "
+                f"{parameters}, call arguments {list(arguments)}, in layer '{self.name}'."
+            )
+        if len(parameters) <= 1:
             first = next(iter(shapes.values()), None)
             shapes = {parameters[0]: first} if parameters else {}
         else:

@@ -5,6 +5,7 @@ from minikeras.api.registry import public
 from minikeras.layers.dense import positive_int, set_weight_options, weight
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.layer import Layer
+from minikeras.layers.weights import Unbuilt
 
 
 def numbers(layer, name, value, n, least=1):
@@ -39,6 +40,7 @@ class Convolution(Layer):
     """
 
     rank = None
+    kernel = Unbuilt()
 
     def __init__(
         self, filters, kernel_size, strides=1, padding="valid", data_format=None,
@@ -72,7 +74,7 @@ class Convolution(Layer):
             kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
         )
         self.input_spec = InputSpec(min_ndim=self.rank + 2)
-        self.kernel = self.bias = None
+        self.bias = None
 
     @property
     def _channel_axis(self):
@@ -105,11 +107,15 @@ class Convolution(Layer):
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={self._channel_axis: channels})
         self.compute_output_shape(input_shape)
 
-    def call(self, inputs):
-        x = ops.conv(
-            inputs, self.kernel, strides=self.strides, padding=self.padding,
+    def convolution_op(self, inputs, kernel):
+        """The convolution alone, without bias and activation; subclasses may change it."""
+        return ops.conv(
+            inputs, kernel, strides=self.strides, padding=self.padding,
             data_format=self.data_format, dilation_rate=self.dilation_rate,
         )
+
+    def call(self, inputs):
+        x = self.convolution_op(inputs, self.kernel)
         if self.bias is not None:
             bias = self.bias
             if self.data_format == "channels_first":

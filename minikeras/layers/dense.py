@@ -4,6 +4,7 @@ from minikeras import activations, constraints, initializers, ops, regularizers
 from minikeras.api.registry import public
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.layer import NO_QUANTIZATION, Layer
+from minikeras.layers.weights import Unbuilt
 
 
 def set_weight_options(layer, **options):
@@ -53,6 +54,9 @@ class Dense(Layer):
     (2, 4)
     """
 
+    kernel = Unbuilt()
+    variable_serialization_spec = {None: ["kernel", "bias"]}
+
     def __init__(
         self, units, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
         bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None,
@@ -72,7 +76,7 @@ class Dense(Layer):
         self.lora_rank, self.lora_alpha, self.quantization_config = lora_rank, lora_alpha, None
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
-        self.kernel = self.bias = None
+        self.bias = None
 
     def build(self, input_shape):
         input_dim = input_shape[-1]

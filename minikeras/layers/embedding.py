@@ -5,6 +5,7 @@ from minikeras.api.registry import public
 from minikeras.dtypes import is_int
 from minikeras.layers.dense import positive_int, set_weight_options, weight
 from minikeras.layers.layer import NO_QUANTIZATION, Layer
+from minikeras.layers.weights import Unbuilt
 
 
 @public("layers.Embedding")
@@ -26,6 +27,9 @@ class Embedding(Layer):
     (1, 3, 4)
     """
 
+    embeddings = Unbuilt()
+    variable_serialization_spec = {None: ["embeddings"]}
+
     def __init__(
         self, input_dim, output_dim, embeddings_initializer="uniform",
         embeddings_regularizer=None, embeddings_constraint=None, mask_zero=False, weights=None,
@@ -45,14 +49,13 @@ class Embedding(Layer):
             embeddings_constraint=embeddings_constraint,
         )
         self.mask_zero, self.supports_masking, self.autocast = mask_zero, mask_zero, False
-        self.embeddings = None
         self.lora_rank, self.lora_alpha, self.quantization_config = lora_rank, lora_alpha, None
         if weights is not None:
             self.build()
             self.set_weights(weights if isinstance(weights, list) else [weights])
 
     def build(self, input_shape=None):
-        if self.embeddings is None:
+        if not self.built:
             self.embeddings = weight(self, "embeddings", (self.input_dim, self.output_dim))
 
     def call(self, inputs):

@@ -4,14 +4,13 @@ from minikeras import dtype_policies, regularizers, tree
 from minikeras.api.registry import public
 from minikeras.core.keras_tensor import KerasTensor
 from minikeras.core.operation import Operation
-from minikeras.core.operators import OPS
 from minikeras.core.scopes import StatelessScope, current_path, state
 from minikeras.core.tensor import Tensor, to_tensor
 from minikeras.core.variable import Variable
 from minikeras.layers.building import wrapped_build
 from minikeras.layers.calling import Calling
 from minikeras.layers.configuration import Configured, input_shape_argument
-from minikeras.layers.tracking import STATE_KINDS, Tracker
+from minikeras.layers.tracking import NEVER, STATE_KINDS, Tracker
 from minikeras.layers.weights import Weights
 from minikeras.metrics.metric import Metric
 from minikeras.random.seed import SeedGenerator
@@ -43,6 +42,9 @@ class Layer(Calling, Weights, Configured, Tracker, Operation):
     (2, 3)
     """
 
+    input_spec = None
+    _locks = True  # whether the layer takes no more weights and sublayers once it is built
+
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
@@ -59,7 +61,6 @@ class Layer(Calling, Weights, Configured, Tracker, Operation):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._dtype_policy = dtype_policies.get(dtype)
         self._supports_masking = False
-        self.input_spec = None
         self._build_shapes = None
         self._parent_path = current_path()
 
@@ -74,6 +75,8 @@ class Layer(Calling, Weights, Configured, Tracker, Operation):
                     f"In layer {type(self).__name__}, call `super().__init__()` at the beginning "
                     "of the constructor, before setting layers or variables as attributes."
                 )
+            if self._locked and name not in NEVER:
+                self._refuse_state(value)
             self._note(name, value)
             if isinstance(value, Variable) and not any(v is value for v in self._own_variables):
                 self._own_variables.append(value)
@@ -164,15 +167,19 @@ class Layer(Calling, Weights, Configured, Tracker, Operation):
     def add_loss(self, loss):
         """Add a scalar, or a list of them, to the losses of this forward pass."""
         for x in tree.flatten(loss):
-            if callable(x) and not isinstance(x, (Tensor, Variable)):
-                raise ValueError(
-                    "`add_loss` takes a tensor, not a function. "
-                    f"Received: {x!r} in layer '{self.name}'"
-                )
             if isinstance(x, KerasTensor):
                 continue
-            if state.stateless is not None and state.stateless.collect_losses:
-                state.stateless.add_loss(x)
+            if not isinstance(x, (Tensor, Variable)):
+                raise ValueError(
+                    "`add_loss()` takes a tensor or a list of them, in `build()` or `call()` of a "
+                    f"layer. Received in layer '{self.name}': {x!r} of type "
+                    f"{type(x).__name__}"
+                )
+            scope = state.stateless
+            if scope is not None and scope.repeats:
+                return
+            if scope is not None and scope.collect_losses:
+                scope.add_loss(x)
             self._losses.append(x)
 
     def _clear_losses(self):
@@ -230,10 +237,6 @@ class Layer(Calling, Weights, Configured, Tracker, Operation):
                 f"To use `{what}`, {type(self).__name__} '{self.name}' must be built (i.e. its "
                 "variables must have been already created). Call it on data, or `build` it."
             )
-
-    def rematerialized_call(self, layer_call, *args, **kwargs):
-        """Call a function whose intermediate values are computed again in the backward pass."""
-        return OPS["remat"](layer_call)(*args, **kwargs)
 
     def add_metric(self, *args, **kwargs):
         """Not in Keras 3."""

@@ -10,6 +10,13 @@ NEVER = {
     "_build_shapes", "_tracked", "input_spec", "_functional",
 }
 
+STATE_KINDS = (Variable, Metric, SeedGenerator)
+ALREADY_BUILT = (
+    "You cannot add new elements of state (variables or sub-layers) to a layer that is already "
+    "built. All state must be created in the `__init__()` method or in the `build()` method. "
+    "Received: new state in layer '{name}'."
+)
+
 
 def may_hold(value, kinds):
     """Whether an attribute's value is, or may come to hold, something that belongs to a layer.
@@ -38,6 +45,8 @@ def walk(value, kinds, found, seen):
 class Tracker:
     """Mixin: finds what the attributes hold, in the order they were first set."""
 
+    _locked = False
+
     def _kinds(self):
         raise NotImplementedError
 
@@ -50,6 +59,16 @@ class Tracker:
         else:
             tracked.pop(name, None)
 
+    def _refuse_state(self, value):
+        """ValueError for weights and sublayers that are not the layer's already."""
+        kinds = tuple(k for k in self._kinds() if k not in (Metric, SeedGenerator))
+        new, known = [], set()
+        walk(value, kinds, new, known)
+        if new:
+            known = {id(x) for x in self._found(kinds)}
+            if any(id(x) not in known and x is not self for x in new):
+                raise ValueError(ALREADY_BUILT.format(name=self.name))
+
     def _found(self, kinds):
         found, seen = [], set()
         held = self.__dict__
@@ -57,6 +76,3 @@ class Tracker:
             if name in held:
                 walk(held[name], kinds, found, seen)
         return found
-
-
-STATE_KINDS = (Variable, Metric, SeedGenerator)

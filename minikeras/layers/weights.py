@@ -4,6 +4,22 @@ from minikeras import constraints, dtypes, initializers, regularizers
 from minikeras.core.scopes import name_scope
 from minikeras.core.variable import Variable
 from minikeras.layers.building import clean_state
+from minikeras.layers.tracking import ALREADY_BUILT
+
+
+class Unbuilt:
+    """Stands in a class for a weight that `build` makes: to read it earlier is an error."""
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, layer, owner=None):
+        if layer is None:
+            return self
+        raise AttributeError(
+            f"You must build the layer before accessing `{self.name}`: call layer "
+            f"'{layer.name}' on data, or its `build(input_shape)`."
+        )
 
 
 class Weights:
@@ -35,6 +51,8 @@ class Weights:
             aggregation, overwrite_with_gradient: as in Variable.
             name: of the variable.
         """
+        if self._locked:
+            raise ValueError(ALREADY_BUILT.format(name=self.name))
         if shape is None:
             shape = ()
         dtype = self.variable_dtype if dtype is None else dtypes.name_of(dtype)

@@ -18,6 +18,8 @@ from minikeras.models.model import Model, Trainer
 class Functional(Function, Model):
     """See Model. Inputs and outputs may be nested structures."""
 
+    _locks = False
+
     def __new__(cls, *args, **kwargs):
         return Layer.__new__(cls, *args, **kwargs)
 
@@ -98,6 +100,13 @@ class Functional(Function, Model):
         own = self.__dict__.get("_graph_layers", [])
         held = [x for x in self._found((Layer,)) if x is not self]
         return own + [x for x in held if not any(x is o for o in own)]
+
+    @property
+    def layers(self):
+        """The layers of the graph, InputLayers included."""
+        return list(self._graph_layers)
+
+    layers = layers.setter(Model.layers.fset)
 
     @property
     def input_names(self):

@@ -27,6 +27,8 @@ class Sequential(Model):
     (None, 2)
     """
 
+    _locks = False
+
     def __new__(cls, *args, **kwargs):
         return Layer.__new__(cls, *args, **kwargs)
 
@@ -48,7 +50,7 @@ class Sequential(Model):
     @property
     def layers(self):
         """The layers, without the InputLayer."""
-        return [x for x in self._layers if not isinstance(x, InputLayer)]
+        return [x for x in self._stack if not isinstance(x, InputLayer)]
 
     @layers.setter
     def layers(self, _):
