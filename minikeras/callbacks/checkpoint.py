@@ -24,6 +24,8 @@ class ModelCheckpoint(Monitor):
         initial_value_threshold: value to beat at the start.
     """
 
+    _missing = "Can save best model only with {monitor} available."
+
     def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False,
                  save_weights_only=False, mode="auto", save_freq="epoch",
                  initial_value_threshold=None):
@@ -51,9 +53,8 @@ class ModelCheckpoint(Monitor):
     def on_train_batch_end(self, batch, logs=None):
         if self.save_freq == "epoch":
             return
-        new = batch + 1 if batch < self._last_batch else batch - self._last_batch
-        new = batch + 1 if self._last_batch == 0 and self._batches == 0 else new
-        self._batches += max(new, 1)
+        # With several steps an execution not every batch is told of.
+        self._batches += batch + 1 if batch <= self._last_batch else batch - self._last_batch
         self._last_batch = batch
         if self._batches >= self.save_freq:
             self._batches = 0
@@ -68,24 +69,16 @@ class ModelCheckpoint(Monitor):
 
     def _save(self, epoch, batch, logs):
         logs = logs or {}
-        if self.save_best_only:
-            current = self._watched(logs)
-            if current is None or not self._is_better(current, self.best):
-                if current is not None and self.verbose > 0:
-                    console.print_msg(
-                        f"\nEpoch {epoch + 1}: {self.monitor} did not improve from "
-                        f"{self.best:.5f}")
+        path, better = self._path(epoch, batch, logs), ""
+        current = self._watched(logs) if self.save_best_only else None
+        if current is not None:
+            if not self._is_better(current, self.best):
+                self._say(epoch, f"{self.monitor} did not improve from {self.best:.5f}")
                 return
-            if self.verbose > 0:
-                was = "-inf or inf" if self.best is None else f"{self.best:.5f}"
-                console.print_msg(
-                    f"\nEpoch {epoch + 1}: {self.monitor} improved from {was} to {current:.5f}, "
-                    f"saving model to {self._path(epoch, batch, logs)}")
+            was = "None" if self.best is None else f"{self.best:.5f}"
+            better = f"{self.monitor} improved from {was} to {current:.5f}, "
             self.best = current
-        elif self.verbose > 0:
-            console.print_msg(
-                f"\nEpoch {epoch + 1}: saving model to {self._path(epoch, batch, logs)}")
-        path = self._path(epoch, batch, logs)
+        self._say(epoch, f"{better}saving model to {path}")
         folder = os.path.dirname(path)
         if folder:
             pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
@@ -93,6 +86,11 @@ class ModelCheckpoint(Monitor):
             self.model.save_weights(path, overwrite=True)
         else:
             self.model.save(path, overwrite=True)
+        self._say(epoch, f"finished saving model to {path}")
+
+    def _say(self, epoch, message):
+        if self.verbose > 0:
+            console.print_msg(f"\nEpoch {epoch + 1}: {message}")
 
     def _path(self, epoch, batch, logs):
         fields = dict(logs.items(), epoch=epoch + 1)

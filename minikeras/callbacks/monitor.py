@@ -5,9 +5,14 @@ import warnings
 
 from minikeras.callbacks.callback import Callback
 
+UP = ("acc", "auc", "precision", "recall", "f1", "fmeasure", "iou", "similarity")
+DOWN = ("loss", "error", "entropy", "divergence", "hinge", "logcosh", "poisson", "mse", "mae")
+
 
 class Monitor(Callback):
     """Watches `monitor` for improvement, up or down."""
+
+    _missing = "{name} conditioned on metric `{monitor}` which is not available."
 
     def __init__(self, monitor, mode, min_delta=0):
         super().__init__()
@@ -22,7 +27,7 @@ class Monitor(Callback):
         self.monitor_op = None
 
     def _choose_direction(self):
-        """Which way is better: as told, else by the metric, else down, up for accuracy."""
+        """Which way is better: as told, else as the metric says, else by its name."""
         mode = self.mode
         if mode == "auto":
             mode = self._metric_direction()
@@ -38,8 +43,14 @@ class Monitor(Callback):
         for metric in found:
             if metric.name == name and getattr(metric, "_direction", None) is not None:
                 return "max" if metric._direction == "up" else "min"
-        up = ("acc", "auc", "precision", "recall", "f1", "fmeasure", "iou", "similarity")
-        return "max" if any(word in name for word in up) else "min"
+        for mode, words in (("max", UP), ("min", DOWN)):
+            if any(word in name for word in words):
+                return mode
+        raise ValueError(
+            f"{type(self).__name__} callback received monitor={self.monitor}, but it is not known "
+            "whether that metric should be maximized or minimized. Pass `mode='max'` or "
+            "`mode='min'`."
+        )
 
     def _is_better(self, value, best):
         if self.monitor_op is None:
@@ -54,8 +65,8 @@ class Monitor(Callback):
         value = logs.get(self.monitor)
         if value is None:
             warnings.warn(
-                f"{type(self).__name__} conditioned on metric `{self.monitor}` which is not "
-                f"available. Available metrics are: {','.join(logs)}", stacklevel=3,
+                self._missing.format(name=type(self).__name__, monitor=self.monitor)
+                + f" Available metrics are: {','.join(logs)}", stacklevel=3,
             )
         return value
 

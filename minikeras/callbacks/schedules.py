@@ -62,6 +62,10 @@ class ReduceLROnPlateau(Monitor):
         min_lr: least learning rate.
     """
 
+    _missing = (
+        "Learning rate reduction is conditioned on metric `{monitor}` which is not available."
+    )
+
     def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto",
                  min_delta=1e-4, cooldown=0, min_lr=0.0, **kwargs):
         if kwargs:

@@ -24,6 +24,8 @@ class EarlyStopping(Monitor):
         start_from_epoch: epochs before it begins to watch.
     """
 
+    _missing = "Early stopping conditioned on metric `{monitor}` which is not available."
+
     def __init__(self, monitor="val_loss", min_delta=0, patience=0, verbose=0, mode="auto",
                  baseline=None, restore_best_weights=False, start_from_epoch=0):
         super().__init__(monitor, mode, min_delta)
@@ -82,8 +84,10 @@ class TerminateOnNaN(Callback):
     def on_batch_end(self, batch, logs=None):
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(loss):
-            message = f"Batch {batch}: Invalid loss, terminating training"
             if self.raise_error:
-                raise RuntimeError(f"NaN or Inf loss encountered: {message}")
-            console.print_msg(message)
+                raise RuntimeError(
+                    f"NaN or Inf loss encountered at batch {batch}. Loss value: {loss}. "
+                    "Terminating training immediately."
+                )
+            console.print_msg(f"Batch {batch}: Invalid loss, terminating training")
             self.model.stop_training = True
