@@ -15,6 +15,7 @@ from minikeras.layers.layer import Layer
 from minikeras.models.model import Model, Trainer
 
 
+@serialization.known_as("keras.src.models.functional", "Functional")
 class Functional(Function, Model):
     """See Model. Inputs and outputs may be nested structures."""
 
@@ -41,6 +42,11 @@ class Functional(Function, Model):
 
     def _check(self, inputs, outputs):
         for what, structure in (("inputs", inputs), ("outputs", outputs)):
+            if not tree.flatten(structure):
+                raise ValueError(
+                    f"`{what}` argument cannot be empty. Received: inputs={inputs}, "
+                    f"outputs={outputs}"
+                )
             for x in tree.flatten(structure):
                 if not isinstance(x, KerasTensor):
                     raise ValueError(
@@ -76,7 +82,7 @@ class Functional(Function, Model):
         if twice:
             raise ValueError(
                 f'The name "{sorted(twice)[0]}" is used {names.count(sorted(twice)[0])} times in '
-                "the model. All layer names should be unique."
+                "the model. All operation names should be unique."
             )
 
     def _sort_by_depth(self):
@@ -128,13 +134,13 @@ class Functional(Function, Model):
 
     @property
     def input_shape(self):
-        """Shapes of the inputs, in their structure."""
-        return tree.map_structure(lambda x: x.shape, self._inputs_struct)
+        """Shape of the input, or a flat list of the inputs' shapes."""
+        return _one_or_all([x.shape for x in self._inputs])
 
     @property
     def output_shape(self):
-        """Shapes of the outputs, in their structure."""
-        return tree.map_structure(lambda x: x.shape, self._outputs_struct)
+        """Shape of the output, or a flat list of the outputs' shapes."""
+        return _one_or_all([x.shape for x in self._outputs])
 
     @property
     def input_spec(self):
@@ -228,7 +234,7 @@ class Functional(Function, Model):
             x = OPS["squeeze"](x, axis=-1)
         elif len(shape) == len(wanted) - 1 and wanted[-1] == 1:
             x = OPS["expand_dims"](x, -1)
-        if not _matches(x.shape, wanted):
+        if not _matches(x.shape[1:], wanted[1:]):  # the batch may have another size
             name = k._keras_history.operation.name
             raise ValueError(
                 f"Invalid input shape for input '{name}' of model '{self.name}': expected shape "
@@ -431,6 +437,10 @@ def _advice(shape, wanted):
     if None not in (*shape[1:], *sample) and math.prod(shape[1:]) == math.prod(sample):
         return f". Reshape the samples: x.reshape({(-1, *sample)})."
     return ""
+
+
+def _one_or_all(values):
+    return values[0] if len(values) == 1 else values
 
 
 def _matches(shape, wanted):

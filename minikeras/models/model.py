@@ -9,6 +9,11 @@ from minikeras.api import namespaces
 from minikeras.api.registry import public
 from minikeras.core import serialization
 from minikeras.core.keras_tensor import KerasTensor
+from minikeras.core.operation import Operation
+from minikeras.core.scopes import StatelessScope
+from minikeras.core.tensor import Tensor
+from minikeras.layers.building import clean_state, lock
+from minikeras.layers.call_spec import shapes_of, tensor_arguments
 from minikeras.layers.layer import Layer
 from minikeras.training.trainer import Trainer
 
@@ -115,6 +120,23 @@ class Model(Trainer, Layer):
             ) from e
         self.built = True
 
+    def _maybe_build(self, arguments):
+        """Build by a symbolic call; what cannot be called so builds its layers as it runs."""
+        if type(self).build is not Model.build:
+            super()._maybe_build(arguments)
+            return
+        tensors = tensor_arguments(arguments)
+        self._build_shapes = {"input_shape": next(map(shapes_of, tensors.values()), None)}
+        if not all(layer.built for layer in self._flatten_layers(include_self=False)):
+            stand_ins = {**arguments, **tree.map_structure(_stand_in, tensors)}
+            try:
+                with clean_state(), StatelessScope():
+                    Operation.compute_output_spec(self, **stand_ins)
+            except Exception:  # whatever it is, the call on data will tell
+                pass
+        self.built = True
+        lock(self)
+
     # ------------------------------------------------------------ files
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
         """Save to a `.keras` or `.h5` file."""
@@ -122,6 +144,11 @@ class Model(Trainer, Layer):
 
     def save_weights(self, filepath, overwrite=True, max_shard_size=None):
         """Save the weights to a `.weights.h5` file."""
+        if not self.built:
+            raise ValueError(
+                f"The model '{self.name}' has no weights to save yet: build it first, by calling "
+                "it on data or by `build()`."
+            )
         namespaces.lookup("saving.save_weights")(self, filepath, overwrite, max_shard_size)
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
@@ -204,6 +231,10 @@ def _functional_class():
     return importlib.import_module("minikeras.models.functional").Functional
 
 
+def _stand_in(x):
+    return KerasTensor(x.shape, x.dtype) if isinstance(x, Tensor) else x
+
+
 def _own_arguments(cls):
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
     names = {p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
@@ -231,5 +262,6 @@ def _inject(cls, functional):
 @public("models.model_from_json")
 def model_from_json(json_string, custom_objects=None):
     """A model (without weights) from what `to_json` gave."""
+    _functional_class()
     return serialization.deserialize_keras_object(
         json.loads(json_string), custom_objects=custom_objects)

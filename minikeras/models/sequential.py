@@ -54,7 +54,10 @@ class Sequential(Model):
 
     @layers.setter
     def layers(self, _):
-        raise AttributeError("`Sequential.layers` attribute is reserved; use `add` and `pop`.")
+        raise AttributeError(
+            "`Sequential.layers` attribute is reserved and should not be used. Use `add()` and "
+            "`pop()` to change the layers in this model."
+        )
 
     def add(self, layer, rebuild=True):
         """Put a layer (or an Input) on top."""
@@ -117,7 +120,7 @@ class Sequential(Model):
             if self._stack and isinstance(self._stack[0], InputLayer):
                 input_shape = self._stack[0].batch_shape
             else:
-                raise ValueError("You must provide an `input_shape` argument.")
+                return  # built when it is called
         if not self._stack:
             raise ValueError(
                 f"Sequential model {self.name} cannot be built because it has no layers. Call "

@@ -37,7 +37,9 @@ def _shape(layer):
                 [_text(s) for s in found]).replace("'", "")
         if layer.built and hasattr(layer, "output_shape"):
             return _text(layer.output_shape)
-    except (AttributeError, ValueError):
+        if layer._build_shapes:
+            return _text(layer.compute_output_shape(*layer._build_shapes.values()))
+    except Exception:  # a user's layer may not be able to tell
         pass
     return "?"
 
@@ -190,7 +192,7 @@ def print_summary(model, line_length=None, positions=None, print_fn=None, expand
     lines += _totals(model)
     text = "\n".join(lines) + "\n"
     if print_fn is None:
-        console.print_msg(text)
+        console.print_msg(text, line_break=False)
     else:
         print_fn(text)
 
