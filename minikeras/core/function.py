@@ -50,6 +50,32 @@ def map_graph(inputs, outputs):
     return order
 
 
+@public("utils.get_source_inputs")
+def get_source_inputs(tensor):
+    """The inputs that a KerasTensor was computed from, each once; an input, or anything else,
+    stands for itself.
+
+    >>> import minikeras as keras
+    >>> x = keras.Input((2,), name="x")
+    >>> [t.name for t in get_source_inputs(keras.layers.Dense(1)(x + 1))]
+    ['x']
+    """
+    if not hasattr(tensor, "_keras_history"):
+        return tensor
+    found, stack, seen = [], [tensor], set()
+    while stack:
+        x = stack.pop()
+        if id(x) in seen:
+            continue
+        seen.add(id(x))
+        node = node_of(x) if hasattr(x, "_keras_history") else None
+        if node is None or node.is_input:
+            found.append(x)
+        else:
+            stack += reversed(node.inputs)
+    return found
+
+
 @public("Function")
 class Function(Operation):
     """The operations that lead from some KerasTensors to others, as one operation.

@@ -6,6 +6,8 @@ import inspect
 from minikeras import tree
 from minikeras.core.scopes import name_scope, state
 
+WAITS = object()  # what a `build` returns that could not build yet
+
 
 class clean_state:
     """Context manager: build for real, whatever is being traced, recorded or inferred."""
@@ -41,6 +43,8 @@ def wrapped_build(build):
                 result = build(self, *args, **kwargs)
         finally:
             self.__dict__["_building"] = not outermost
+        if result is WAITS:
+            return None
         self.built = True
         if outermost:
             lock(self)

@@ -23,8 +23,9 @@ class Configured:
         }
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        if is_builtin(type(self)):
-            return {**config, **self._arguments_config()}
+        known = next(cls for cls in type(self).__mro__ if is_builtin(cls))
+        if "_open_ended" not in vars(known):
+            return {**config, **self._arguments_config(known)}
         if set(_extra_parameters(type(self))) - set(BASE):
             given = self._init_arguments
             if given is None:
@@ -36,10 +37,10 @@ class Configured:
             return {**given, **config}
         return config
 
-    def _arguments_config(self):
-        """The constructor's own parameters, read from the attributes of the same names."""
+    def _arguments_config(self, cls):
+        """The parameters of a class's constructor, read from the attributes of the same names."""
         config = {}
-        for name in _extra_parameters(type(self)):
+        for name in _extra_parameters(cls):
             if name == "weights":  # initial values are no part of a configuration
                 continue
             if not hasattr(self, name):

@@ -43,6 +43,7 @@ class Layer(Calling, Weights, Configured, Tracker, Operation):
     """
 
     input_spec = None
+    _open_ended = True  # not inherited: subclasses of users have arguments of their own
     _locks = True  # whether the layer takes no more weights and sublayers once it is built
 
     def __init_subclass__(cls, **kwargs):

@@ -19,7 +19,7 @@ from minikeras.models.model import Model, Trainer
 class Functional(Function, Model):
     """See Model. Inputs and outputs may be nested structures."""
 
-    _locks = False
+    _locks, _open_ended = False, True
 
     def __new__(cls, *args, **kwargs):
         return Layer.__new__(cls, *args, **kwargs)

@@ -38,6 +38,8 @@ class Model(Trainer, Layer):
     8
     """
 
+    _open_ended = True
+
     def __new__(cls, *args, **kwargs):
         if cls is Model and functional_arguments(args, kwargs):
             functional = _functional_class()
@@ -175,7 +177,7 @@ class Model(Trainer, Layer):
         graph = all(k in config for k in ("name", "layers", "input_layers", "output_layers"))
         if graph and cls in (Model, functional):
             return functional.from_graph_config(functional, config, custom_objects)
-        if graph and issubclass(cls, functional) and not _own_arguments(cls):
+        if graph and issubclass(cls, functional) and not own_arguments(cls):
             return functional.from_graph_config(cls, config, custom_objects)
         with serialization.CustomObjectScope(custom_objects or {}):
             return super().from_config(config)
@@ -235,7 +237,8 @@ def _stand_in(x):
     return KerasTensor(x.shape, x.dtype) if isinstance(x, Tensor) else x
 
 
-def _own_arguments(cls):
+def own_arguments(cls):
+    """The constructor's parameters besides those of a functional model."""
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
     names = {p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
     return names - {"inputs", "outputs", "name", "trainable"}

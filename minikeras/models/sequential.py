@@ -5,7 +5,7 @@ from minikeras.api.registry import public
 from minikeras.core import serialization
 from minikeras.core.keras_tensor import KerasTensor
 from minikeras.core.operation import Operation
-from minikeras.layers.building import clean_state
+from minikeras.layers.building import WAITS, clean_state
 from minikeras.layers.call_spec import signature_of
 from minikeras.layers.input_layer import InputLayer
 from minikeras.layers.layer import Layer
@@ -120,7 +120,7 @@ class Sequential(Model):
             if self._stack and isinstance(self._stack[0], InputLayer):
                 input_shape = self._stack[0].batch_shape
             else:
-                return  # built when it is called
+                return WAITS  # built when it is called
         if not self._stack:
             raise ValueError(
                 f"Sequential model {self.name} cannot be built because it has no layers. Call "

@@ -110,7 +110,7 @@ def is_tensor(x):
     return isinstance(x, Tensor)
 
 
-@public("backend.standardize_dtype")
+@public("backend.standardize_dtype", "utils.standardize_dtype")
 def standardize_dtype(dtype):
     """Canonical name of a dtype: 'float32' for np.float32, torch.float32, float, None ..."""
     return dtypes.name_of(dtype)

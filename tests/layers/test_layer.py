@@ -524,3 +524,20 @@ def test_training_flag_goes_to_the_layers_inside():
 
     assert (Block()(np.ones(100), training=True).numpy() == 0).any()
     assert not (Block()(np.ones(100), training=False).numpy() == 0).any()
+
+
+def test_config_of_a_subclass_of_a_known_layer():
+    class Odd(layers.Dense):
+        pass
+
+    class Odder(layers.Dense):
+        def __init__(self, extra, **options):
+            super().__init__(3, **options)
+            self.extra = extra
+
+        def get_config(self):
+            return {**super().get_config(), "extra": self.extra}
+
+    assert Odd.from_config(Odd(2, activation="relu", name="o").get_config()).units == 2
+    config = Odder(5, use_bias=False).get_config()
+    assert (config["units"], config["use_bias"], config["extra"]) == (3, False, 5)
