@@ -14,15 +14,16 @@ def set_weight_options(layer, **options):
         setattr(layer, name, families[name.rsplit("_", 1)[-1]].get(value))
 
 
-def weight(layer, name, shape):
-    """Make the layer's weight `name` with its initializer, regularizer and constraint."""
-    variable = layer.add_weight(
+def weight(layer, name, shape, options=None, **kwargs):
+    """Make the layer's weight `name` with the arguments `options`_initializer, _regularizer ..."""
+    options = options or name
+    return layer.add_weight(
         name=name, shape=shape,
-        initializer=getattr(layer, f"{name}_initializer"),
-        regularizer=getattr(layer, f"{name}_regularizer", None),
-        constraint=getattr(layer, f"{name}_constraint", None),
+        initializer=getattr(layer, f"{options}_initializer"),
+        regularizer=getattr(layer, f"{options}_regularizer", None),
+        constraint=getattr(layer, f"{options}_constraint", None),
+        **kwargs,
     )
-    return variable
 
 
 def positive_int(layer, name, value, least=1):

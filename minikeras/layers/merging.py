@@ -1,4 +1,6 @@
-"""Layers of several inputs."""
+"""Layers of several inputs, each also as a function: Add and add, Dot and dot."""
+
+import functools
 
 from minikeras import ops, tree
 from minikeras.api.registry import public
@@ -8,7 +10,12 @@ from minikeras.layers.layer import Layer
 
 
 class Merge(Layer):
-    """A layer of a list of inputs whose shapes broadcast (the last axes aligned, batch apart)."""
+    """A layer of a list of inputs whose shapes broadcast (the last axes aligned, batch apart).
+
+    The result's mask is the union of the inputs' masks, where all of them have one.
+    """
+
+    count = None  # how many inputs there must be, None: any number
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -19,7 +26,7 @@ class Merge(Layer):
         raise NotImplementedError
 
     def build(self, input_shape):
-        shapes = _checked_shapes(self, input_shape)
+        shapes = _checked_shapes(self, input_shape, self.count)
         try:
             broadcast_shapes(*(s[1:] for s in shapes))
         except ValueError as e:
@@ -28,13 +35,16 @@ class Merge(Layer):
                 f"Received: {', '.join(map(str, shapes))}"
             ) from e
 
-    def call(self, inputs):
+    def _listed(self, inputs):
         if not isinstance(inputs, (list, tuple)):
             raise ValueError(
-                f'Layer "{self.name}" should be called on a list of inputs. '
-                f"Received: inputs={inputs}"
+                f'Layer "{self.name}" ({type(self).__name__}) should be called on a list of '
+                f"inputs. Received: inputs={inputs}"
             )
-        return self.merge(_same_rank(inputs))
+        return inputs
+
+    def call(self, inputs):
+        return self.merge(_same_rank(self._listed(inputs)))
 
     def compute_mask(self, inputs, mask=None):
         if mask is None or all(m is None for m in tree.flatten(mask)):
@@ -52,7 +62,7 @@ class Merge(Layer):
         return merged
 
 
-def _checked_shapes(layer, shapes):
+def _checked_shapes(layer, shapes, count=None):
     if not isinstance(shapes, (list, tuple)) or tree.is_shape(shapes):
         raise ValueError(
             f'Layer "{layer.name}" ({type(layer).__name__}) should be called on a list of '
@@ -62,6 +72,11 @@ def _checked_shapes(layer, shapes):
         raise ValueError(
             f'Layer "{layer.name}" should be called on a list of at least 1 input. '
             "Received: no inputs"
+        )
+    if count is not None and len(shapes) != count:
+        raise ValueError(
+            f'A `{type(layer).__name__}` layer should be called on exactly {count} inputs. '
+            f'Received by layer "{layer.name}": {len(shapes)} inputs of shapes {list(shapes)}'
         )
     batches = {s[0] for s in shapes if s} - {None}
     if len(batches - {1}) > 1:
@@ -82,19 +97,94 @@ def _same_rank(inputs):
     return padded
 
 
-@public("layers.Add")
-class Add(Merge):
-    """Sum of a list of inputs.
+class Fold(Merge):
+    """A Merge by one operation of two tensors, from the first input to the last."""
 
-    >>> Add()([[[1.0]], [[2.0]]]).numpy().tolist()
-    [[3.0]]
-    """
+    operation = None
 
     def merge(self, inputs):
-        total = inputs[0]
-        for x in inputs[1:]:
-            total = ops.add(total, x)
-        return total
+        return functools.reduce(getattr(ops, self.operation), inputs)
+
+
+@public("layers.Add")
+class Add(Fold):
+    """Sum of a list of inputs.
+
+    >>> import minikeras as keras
+    >>> x, y = keras.ops.full((1, 2), 3.0), keras.ops.full((1, 2), 2.0)
+    >>> Add()([x, y]).numpy().tolist()
+    [[5.0, 5.0]]
+    """
+
+    operation = "add"
+
+
+@public("layers.Subtract")
+class Subtract(Fold):
+    """The first of two inputs less the second.
+
+    >>> import minikeras as keras
+    >>> x, y = keras.ops.full((1, 2), 3.0), keras.ops.full((1, 2), 2.0)
+    >>> Subtract()([x, y]).numpy().tolist()
+    [[1.0, 1.0]]
+    """
+
+    operation, count = "subtract", 2
+
+
+@public("layers.Multiply")
+class Multiply(Fold):
+    """Product of a list of inputs, by element.
+
+    >>> import minikeras as keras
+    >>> x, y = keras.ops.full((1, 2), 3.0), keras.ops.full((1, 2), 2.0)
+    >>> Multiply()([x, y]).numpy().tolist()
+    [[6.0, 6.0]]
+    """
+
+    operation = "multiply"
+
+
+@public("layers.Maximum")
+class Maximum(Fold):
+    """The largest of a list of inputs, by element.
+
+    >>> import minikeras as keras
+    >>> x, y = keras.ops.full((1, 2), 3.0), keras.ops.full((1, 2), 2.0)
+    >>> Maximum()([x, y]).numpy().tolist()
+    [[3.0, 3.0]]
+    """
+
+    operation = "maximum"
+
+
+@public("layers.Minimum")
+class Minimum(Fold):
+    """The smallest of a list of inputs, by element.
+
+    >>> import minikeras as keras
+    >>> x, y = keras.ops.full((1, 2), 3.0), keras.ops.full((1, 2), 2.0)
+    >>> Minimum()([x, y]).numpy().tolist()
+    [[2.0, 2.0]]
+    """
+
+    operation = "minimum"
+
+
+@public("layers.Average")
+class Average(Fold):
+    """Mean of a list of inputs, by element.
+
+    >>> import minikeras as keras
+    >>> x, y = keras.ops.full((1, 2), 3.0), keras.ops.full((1, 2), 2.0)
+    >>> Average()([x, y]).numpy().tolist()
+    [[2.5, 2.5]]
+    """
+
+    operation = "add"
+
+    def merge(self, inputs):
+        return ops.divide(super().merge(inputs), len(inputs))
 
 
 @public("layers.Concatenate")
@@ -145,13 +235,104 @@ class Concatenate(Merge):
         return ops.any(ops.concatenate(parts, axis=self.axis), axis=-1, keepdims=False)
 
 
-@public("layers.add")
-def add(inputs, **kwargs):
-    """`Add` as a function."""
-    return Add(**kwargs)(inputs)
+@public("layers.Dot")
+class Dot(Merge):
+    """Sum over one axis of products of two inputs, sample by sample.
+
+    (batch, *m, k) and (batch, k, *n), with the axis of k anywhere, to (batch, *m, *n); where
+    nothing is left but the batch, (batch, 1).
+
+    Args:
+        axes: the axis of each input, an int for both or two of them; not the batch's.
+        normalize: whether the inputs first get length 1 along their axis: cosine similarity.
+
+    >>> import minikeras as keras
+    >>> x, y = keras.ops.full((1, 2), 3.0), keras.ops.full((1, 2), 2.0)
+    >>> Dot(axes=1)([x, y]).numpy().tolist()
+    [[12.0]]
+    """
+
+    count = 2
+
+    def __init__(self, axes, normalize=False, **kwargs):
+        super().__init__(**kwargs)
+        pair = (axes, axes) if isinstance(axes, int) else axes
+        if not isinstance(pair, (list, tuple)):
+            raise TypeError(
+                "Invalid type for argument `axes` of Dot: it should be a list or an int. "
+                f"Received: axes={axes}"
+            )
+        if len(pair) != 2 or not all(isinstance(a, int) for a in pair):
+            raise ValueError(
+                "`axes` of Dot must be an int, or a list or tuple of two of them. "
+                f"Received: axes={axes}"
+            )
+        self.axes, self.normalize = axes, normalize
+
+    def _axes(self, shapes):
+        """The axis of each input, counted from the front."""
+        pair = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
+        axes = [canonical_axis(a, len(s)) for a, s in zip(pair, shapes)]
+        if 0 in axes:
+            raise ValueError(
+                f'Layer "{self.name}" (Dot) cannot sum over the batch axis, 0. '
+                f"Received: axes={self.axes} for inputs of shapes {shapes}"
+            )
+        return axes
+
+    def build(self, input_shape):
+        shapes = _checked_shapes(self, input_shape, self.count)
+        lengths = [s[a] for s, a in zip(shapes, self._axes(shapes))]
+        if None not in lengths and lengths[0] != lengths[1]:
+            raise ValueError(
+                f'Layer "{self.name}" (Dot): incompatible input shapes: the axes to sum over have '
+                f"lengths {lengths[0]} and {lengths[1]}. Received: shapes {shapes}, "
+                f"axes={self.axes}"
+            )
+
+    def merge(self, inputs):
+        axes = self._axes([tuple(x.shape) for x in inputs])
+        if self.normalize:
+            inputs = [ops.normalize(x, axis=a) for x, a in zip(inputs, axes)]
+        letters = iter("cdefghijklmnopqrstuvwxyz")  # a: the batch, b: the axis summed over
+        terms = [
+            "a" + "".join("b" if i == axis else next(letters) for i in range(1, len(x.shape)))
+            for x, axis in zip(inputs, axes)
+        ]
+        kept = "".join(t[1:].replace("b", "") for t in terms)
+        result = ops.einsum(f"{','.join(terms)}->a{kept}", *inputs)
+        return result if kept else ops.expand_dims(result, -1)
+
+    def call(self, inputs):
+        return self.merge(self._listed(inputs))
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+
+# ---------------------------------------------------------------- as functions
+def _as_function(layer):
+    name = layer.__name__.lower()
+
+    def merge(inputs, **kwargs):
+        return layer(**kwargs)(inputs)
+
+    merge.__name__ = merge.__qualname__ = name
+    merge.__doc__ = f"`{layer.__name__}` as a function: {layer.__doc__.splitlines()[0]}"
+    return public(f"layers.{name}")(merge)
+
+
+add, subtract, multiply = map(_as_function, (Add, Subtract, Multiply))
+maximum, minimum, average = map(_as_function, (Maximum, Minimum, Average))
 
 
 @public("layers.concatenate")
 def concatenate(inputs, axis=-1, **kwargs):
     """`Concatenate` as a function."""
     return Concatenate(axis=axis, **kwargs)(inputs)
+
+
+@public("layers.dot")
+def dot(inputs, axes=-1, **kwargs):
+    """`Dot` as a function."""
+    return Dot(axes=axes, **kwargs)(inputs)

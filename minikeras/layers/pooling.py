@@ -1,23 +1,25 @@
-"""Pooling: windows, and whole images."""
+"""Pooling: windows, whole images, and a given number of windows."""
 
-from minikeras import config, ops
+from minikeras import ops
 from minikeras.api.registry import public
-from minikeras.layers.convolution import numbers
-from minikeras.layers.input_spec import InputSpec
-from minikeras.layers.layer import Layer
+from minikeras.layers.spatial import Spatial, numbers, of_rank
 
 
-class Pooling(Layer):
-    """The {what} of each window, channel by channel.
+class Pooling(Spatial):
+    """The {what} of each window, channel by channel; padding does not count.
 
     Args:
         pool_size: extent of the window; a number or one for each axis.
         strides: step of the window; by default its extent.
         padding: "valid" or "same".
         data_format: "channels_last" (batch, *spatial, channels) or "channels_first".
+
+    {>>>} import minikeras as keras
+    {>>>} keras.layers.{name}(2)(keras.ops.ones((1, {dims 4}, 3))).shape
+    (1, {dims 2}, 3)
     """
 
-    rank = operation = None
+    operation = None
 
     def __init__(self, pool_size, strides=None, padding="valid", data_format=None, name=None,
                  **kwargs):
@@ -31,8 +33,7 @@ class Pooling(Layer):
                 f"The `padding` argument of {type(self).__name__} must be 'valid' or 'same'. "
                 f"Received: padding={padding}"
             )
-        self.data_format = config.standardize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self._set_format(data_format)
         self.built = True
 
     def call(self, inputs):
@@ -42,85 +43,126 @@ class Pooling(Layer):
         )
 
 
-def _pooling(name, rank, operation, what, default, alias):
-    def __init__(self, pool_size=default, strides=None, padding="valid", data_format=None,
-                 name=None, **kwargs):
-        Pooling.__init__(self, pool_size, strides, padding, data_format, name, **kwargs)
-
-    def __init_without_default__(self, pool_size, strides=None, padding="valid", data_format=None,
-                                 name=None, **kwargs):
-        Pooling.__init__(self, pool_size, strides, padding, data_format, name, **kwargs)
-
-    init = __init_without_default__ if default is None else __init__
-    init.__name__ = "__init__"
-    members = {
-        "__init__": init, "__doc__": Pooling.__doc__.format(what=what), "rank": rank,
-        "operation": operation, "__module__": __name__, "__qualname__": name,
-    }
-    return public(f"layers.{name}", f"layers.{alias}")(type(name, (Pooling,), members))
+class MaxPooling(Pooling):
+    operation, words = "max_pool", {"what": "maximum"}
 
 
-MaxPooling1D = _pooling("MaxPooling1D", 1, "max_pool", "maximum", 2, "MaxPool1D")
-MaxPooling2D = _pooling("MaxPooling2D", 2, "max_pool", "maximum", (2, 2), "MaxPool2D")
-MaxPooling3D = _pooling("MaxPooling3D", 3, "max_pool", "maximum", (2, 2, 2), "MaxPool3D")
-AveragePooling1D = _pooling("AveragePooling1D", 1, "average_pool", "mean", None, "AvgPool1D")
-AveragePooling2D = _pooling("AveragePooling2D", 2, "average_pool", "mean", None, "AvgPool2D")
-AveragePooling3D = _pooling("AveragePooling3D", 3, "average_pool", "mean", None, "AvgPool3D")
+class AveragePooling(Pooling):
+    operation, words = "average_pool", {"what": "mean"}
 
 
-class GlobalPooling(Layer):
+class GlobalPooling(Spatial):
     """The {what} over all positions, channel by channel: (batch, *spatial, channels) to
     (batch, channels).
 
     Args:
         data_format: "channels_last" or "channels_first".
         keepdims: whether the spatial axes stay, with length 1.
+
+    {>>>} import minikeras as keras
+    {>>>} keras.layers.{name}()(keras.ops.ones((1, {dims 4}, 3))).shape
+    (1, 3)
     """
 
-    rank = operation = None
+    operation = None
 
     def __init__(self, data_format=None, keepdims=False, **kwargs):
         super().__init__(**kwargs)
-        self.data_format = config.standardize_data_format(data_format)
         self.keepdims = keepdims
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self._set_format(data_format)
         self.built = True
-
-    @property
-    def _axes(self):
-        first = 1 if self.data_format == "channels_last" else 2
-        return tuple(range(first, first + self.rank))
 
     def call(self, inputs):
         return getattr(ops, self.operation)(inputs, axis=self._axes, keepdims=self.keepdims)
 
 
-def _global(name, rank, operation, what, alias):
-    members = {
-        "__doc__": GlobalPooling.__doc__.format(what=what), "rank": rank, "operation": operation,
-        "__module__": __name__, "__qualname__": name,
-    }
-    return public(f"layers.{name}", f"layers.{alias}")(type(name, (GlobalPooling,), members))
+class GlobalMaxPooling(GlobalPooling):
+    operation, words = "max", {"what": "maximum"}
 
 
-GlobalMaxPooling1D = _global("GlobalMaxPooling1D", 1, "max", "maximum", "GlobalMaxPool1D")
-GlobalMaxPooling2D = _global("GlobalMaxPooling2D", 2, "max", "maximum", "GlobalMaxPool2D")
-GlobalMaxPooling3D = _global("GlobalMaxPooling3D", 3, "max", "maximum", "GlobalMaxPool3D")
-GlobalAveragePooling2D = _global("GlobalAveragePooling2D", 2, "mean", "mean", "GlobalAvgPool2D")
-GlobalAveragePooling3D = _global("GlobalAveragePooling3D", 3, "mean", "mean", "GlobalAvgPool3D")
+class GlobalAveragePooling(GlobalPooling):
+    operation, words = "mean", {"what": "mean"}
+
+
+class AdaptivePooling(Spatial):
+    """The {what} of as many windows as asked for, which cover the input as evenly as can be.
+
+    Along an axis of n positions and o outputs, window i is floor(i n / o) to ceil((i + 1) n / o).
+
+    Args:
+        output_size: windows along each spatial axis, a number or one an axis.
+        data_format: "channels_last" (batch, *spatial, channels) or "channels_first".
+
+    {>>>} import minikeras as keras
+    {>>>} keras.layers.{name}(2)(keras.ops.ones((1, {dims 4}, 3))).shape
+    (1, {dims 2}, 3)
+    """
+
+    operation = None
+
+    def __init__(self, output_size, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        self.output_size = numbers(self, "output_size", output_size, self.rank)
+        self._set_format(data_format)
+        self.built = True
+
+    def call(self, inputs):
+        return getattr(ops, self.operation)(inputs, self.output_size, self.data_format)
+
+    def compute_output_shape(self, input_shape):
+        return self._resized(tuple(input_shape), self.output_size)
+
+
+class AdaptiveMaxPooling(AdaptivePooling):
+    operation, words = "adaptive_max_pool", {"what": "maximum"}
+
+
+class AdaptiveAveragePooling(AdaptivePooling):
+    operation, words = "adaptive_average_pool", {"what": "mean"}
+
+
+# ---------------------------------------------------------------- by rank
+def _pooling(base, rank, alias=None, **defaults):
+    """The layer of a base for a number of spatial axes."""
+    name = f"{base.__name__}{rank}D"
+    cls = type(name, (base,), {"__module__": __name__, "__qualname__": name})
+    aliases = [f"layers.{alias}{rank}D"] if alias else []
+    return public(f"layers.{name}", *aliases)(of_rank(rank, **defaults)(cls))
+
+
+MaxPooling1D = _pooling(MaxPooling, 1, "MaxPool", pool_size=2)
+MaxPooling2D = _pooling(MaxPooling, 2, "MaxPool", pool_size=(2, 2))
+MaxPooling3D = _pooling(MaxPooling, 3, "MaxPool", pool_size=(2, 2, 2))
+AveragePooling1D = _pooling(AveragePooling, 1, "AvgPool")
+AveragePooling2D = _pooling(AveragePooling, 2, "AvgPool")
+AveragePooling3D = _pooling(AveragePooling, 3, "AvgPool")
+GlobalMaxPooling1D = _pooling(GlobalMaxPooling, 1, "GlobalMaxPool")
+GlobalMaxPooling2D = _pooling(GlobalMaxPooling, 2, "GlobalMaxPool")
+GlobalMaxPooling3D = _pooling(GlobalMaxPooling, 3, "GlobalMaxPool")
+GlobalAveragePooling2D = _pooling(GlobalAveragePooling, 2, "GlobalAvgPool")
+GlobalAveragePooling3D = _pooling(GlobalAveragePooling, 3, "GlobalAvgPool")
+AdaptiveMaxPooling1D = _pooling(AdaptiveMaxPooling, 1)
+AdaptiveMaxPooling2D = _pooling(AdaptiveMaxPooling, 2)
+AdaptiveMaxPooling3D = _pooling(AdaptiveMaxPooling, 3)
+AdaptiveAveragePooling1D = _pooling(AdaptiveAveragePooling, 1)
+AdaptiveAveragePooling2D = _pooling(AdaptiveAveragePooling, 2)
+AdaptiveAveragePooling3D = _pooling(AdaptiveAveragePooling, 3)
 
 
 @public("layers.GlobalAveragePooling1D", "layers.GlobalAvgPool1D")
-class GlobalAveragePooling1D(GlobalPooling):
+@of_rank(1)
+class GlobalAveragePooling1D(GlobalAveragePooling):
     """The mean over all steps, (batch, steps, features) to (batch, features); masked steps don't
     count.
 
     Args:
         data_format: "channels_last" or "channels_first".
         keepdims: whether the axis of steps stays, with length 1.
-    """
 
-    rank, operation = 1, "mean"
+    >>> import minikeras as keras
+    >>> keras.layers.GlobalAveragePooling1D()(keras.ops.ones((1, 4, 3))).shape
+    (1, 3)
+    """
 
     def __init__(self, data_format=None, keepdims=False, **kwargs):
         super().__init__(data_format, keepdims, **kwargs)
