@@ -290,7 +290,7 @@ def _serialize_function(function):
             "function with `@keras.saving.register_keras_serializable()` instead.",
             stacklevel=3,
         )
-        return _tagged("__lambda__", value=_dump_lambda(function))
+        return _tagged("__lambda__", value=dump_lambda(function))
     name, module = get_registered_name(function), "builtins"
     paths = paths_of(function)
     if paths and not any(p.rpartition(".")[0] in FUNCTIONS for p in paths):
@@ -472,7 +472,8 @@ def _public_class(module, name):
 
 
 # ---------------------------------------------------------------- values with a tag
-def _dump_lambda(function):
+def dump_lambda(function):
+    """(bytecode in base64, defaults, values of the closure) of a function."""
     code = base64.b64encode(marshal.dumps(function.__code__)).decode("ascii")
     closure = function.__closure__
     return code, function.__defaults__, closure and tuple(c.cell_contents for c in closure)
@@ -486,14 +487,18 @@ def _load_lambda(config):
             "source of the artifact, you can override this error by passing `safe_mode=False` to "
             "the loading function, or calling `keras.config.enable_unsafe_deserialization()`."
         )
-    code, defaults, closure = config["value"]
+    return load_lambda(*config["value"])
+
+
+def load_lambda(code, defaults=None, closure=None):
+    """The function of what `dump_lambda` gave. It can do anything: ask `in_safe_mode` first."""
     try:
         code = marshal.loads(base64.b64decode(code))
     except (binascii.Error, ValueError, EOFError, TypeError) as e:
         raise ValueError(f"A lambda was written by another Python version: {e}.") from e
     cells = None if closure is None else tuple(types.CellType(v) for v in closure)
     names = {"np": np, PREFIX: importlib.import_module(namespaces.ROOT)}
-    names["ops"] = names[PREFIX].ops
+    names |= {"ops": names[PREFIX].ops, namespaces.ROOT: names[PREFIX]}
     return types.FunctionType(code, names, "<lambda>", defaults and tuple(defaults), cells)
 
 

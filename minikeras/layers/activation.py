@@ -2,7 +2,9 @@
 
 from minikeras import activations, ops
 from minikeras.api.registry import public
-from minikeras.core.shape_rules import canonical_axes
+from minikeras.core.shape_rules import canonical_axes, canonical_axis
+from minikeras.layers.dense import set_weight_options, weight
+from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.layer import Layer
 
 
@@ -116,3 +118,53 @@ class ELU(ElementwiseLayer):
 
     def call(self, inputs):
         return ops.elu(inputs, alpha=self.alpha)
+
+
+@public("layers.PReLU")
+class PReLU(Layer):
+    """x where positive, alpha x elsewhere, with alpha learned for each element.
+
+    Args:
+        alpha_initializer, alpha_regularizer, alpha_constraint: of the slopes.
+        shared_axes: axes along which one slope is shared, for instance the spatial ones.
+
+    Reference: K. He et al. 2015, Delving deep into rectifiers, arXiv:1502.01852.
+
+    >>> PReLU(alpha_initializer="ones")([[-1.0, 2.0]]).numpy().tolist()
+    [[-1.0, 2.0]]
+    """
+
+    def __init__(
+        self, alpha_initializer="Zeros", alpha_regularizer=None, alpha_constraint=None,
+        shared_axes=None, **kwargs,
+    ):
+        super().__init__(**kwargs)
+        set_weight_options(
+            self, alpha_initializer=alpha_initializer, alpha_regularizer=alpha_regularizer,
+            alpha_constraint=alpha_constraint,
+        )
+        if shared_axes is not None and not isinstance(shared_axes, (list, tuple)):
+            shared_axes = [shared_axes]
+        self.shared_axes = None if shared_axes is None else list(shared_axes)
+        self.supports_masking = True
+        self.alpha = None
+
+    def build(self, input_shape):
+        shared = {canonical_axis(a, len(input_shape), "shared axis") for a in
+                  self.shared_axes or ()}
+        sizes = {i: n for i, n in enumerate(input_shape) if i and i not in shared}
+        if None in sizes.values():
+            raise ValueError(
+                f'Layer "{self.name}" (PReLU) needs to know the lengths of all axes but the '
+                "batch's and the shared ones; put those of unknown length into `shared_axes`. "
+                f"Received: input shape {tuple(input_shape)}, shared_axes={self.shared_axes}"
+            )
+        shape = tuple(sizes.get(i, 1) for i in range(1, len(input_shape)))
+        self.alpha = weight(self, "alpha", shape)
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)
+
+    def call(self, inputs):
+        return ops.subtract(ops.relu(inputs), self.alpha * ops.relu(-inputs))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape

@@ -16,6 +16,7 @@ class Kernel(Spatial):
 
     paddings = ("valid", "same")
     kernel = Unbuilt()
+    either = True  # strides or dilation, not both
 
     def _set_window(self, kernel_size, strides, padding, data_format, dilation_rate):
         self.kernel_size = numbers(self, "kernel_size", kernel_size, self.rank)
@@ -24,7 +25,7 @@ class Kernel(Spatial):
         self.padding = _padding(self, padding)
         self._set_format(data_format)
         self.input_spec = InputSpec(min_ndim=self.rank + 2)
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+        if self.either and max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
                 f"{type(self).__name__}: `strides > 1` not supported in conjunction with "
                 f"`dilation_rate > 1`. Received: strides={strides} and "

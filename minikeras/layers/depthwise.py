@@ -27,6 +27,8 @@ class DepthwiseConvolution(Kernel):
     (2, {dims 4}, 6)
     """
 
+    either = False
+
     def __init__(
         self, kernel_size, strides=1, padding="valid", depth_multiplier=1, data_format=None,
         dilation_rate=1, activation=None, use_bias=True,
@@ -94,6 +96,8 @@ class SeparableConvolution(Kernel):
     {>>>} layer(keras.ops.ones((2, {dims 8}, 3))).shape
     (2, {dims 4}, 4)
     """
+
+    either = False
 
     def __init__(
         self, filters, kernel_size, strides=1, padding="valid", data_format=None,

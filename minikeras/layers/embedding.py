@@ -83,4 +83,74 @@ class Embedding(Layer):
         for name in ("weights", "lora_rank", "lora_alpha"):
             config.pop(name, None)
         config.setdefault("activity_regularizer", None)
+        config.setdefault("quantization_config", None)
         return config
+
+
+@public("layers.ReversibleEmbedding")
+class ReversibleEmbedding(Embedding):
+    """Rows of a table, by index; and back, from vectors to a score for each index.
+
+    Args:
+        input_dim, output_dim, embeddings_initializer, embeddings_regularizer,
+            embeddings_constraint, mask_zero: as in Embedding.
+        tie_weights: whether the way back uses the same table; else one of its own.
+        reverse_dtype: dtype that the scores are computed in; None: that of vectors and table.
+        logit_soft_cap: number c: scores s become c tanh(s / c); None: they stay.
+
+    Shapes: (batch, ...) integers -> (batch, ..., output_dim); with `reverse=True`
+    (batch, ..., output_dim) -> (batch, ..., input_dim).
+
+    Reference: O. Press, L. Wolf 2016, Using the output embedding to improve language models,
+    arXiv:1608.05859; soft cap: Gemma 2, 2024, arXiv:2408.00118.
+
+    >>> layer = ReversibleEmbedding(10, 4)
+    >>> layer(layer([[1, 2, 3]]), reverse=True).shape
+    (1, 3, 10)
+    """
+
+    def __init__(
+        self, input_dim, output_dim, tie_weights=True, embeddings_initializer="uniform",
+        embeddings_regularizer=None, embeddings_constraint=None, mask_zero=False,
+        reverse_dtype=None, logit_soft_cap=None, **kwargs,
+    ):
+        super().__init__(
+            input_dim, output_dim, embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            embeddings_constraint=embeddings_constraint, mask_zero=mask_zero, **kwargs,
+        )
+        self.tie_weights, self.reverse_dtype = tie_weights, reverse_dtype
+        self.logit_soft_cap = logit_soft_cap
+        self.reverse_embeddings = None
+
+    def build(self, input_shape=None):
+        super().build(input_shape)
+        if not self.tie_weights and self.reverse_embeddings is None:
+            self.reverse_embeddings = self.add_weight(
+                name="reverse_embeddings", shape=(self.output_dim, self.input_dim),
+                initializer=self.embeddings_initializer,
+            )
+
+    def call(self, inputs, reverse=False):
+        if not reverse:
+            return super().call(inputs)
+        table = self.reverse_embeddings
+        if self.tie_weights:
+            table = ops.transpose(self.embeddings)
+        if self.reverse_dtype is not None:
+            inputs = ops.cast(inputs, self.reverse_dtype)
+            table = ops.cast(table, self.reverse_dtype)
+        scores = ops.matmul(inputs, table)
+        if self.logit_soft_cap is None:
+            return scores
+        return ops.tanh(scores / self.logit_soft_cap) * self.logit_soft_cap
+
+    def compute_mask(self, inputs, mask=None):
+        if is_int(inputs.dtype):
+            return super().compute_mask(inputs, mask)
+        return mask if self.mask_zero else None  # vectors, on the way back
+
+    def compute_output_shape(self, input_shape, reverse=False):
+        if reverse:
+            return (*input_shape[:-1], self.input_dim)
+        return super().compute_output_shape(input_shape)

@@ -1,12 +1,14 @@
-"""Batch and layer normalization."""
+"""Normalization of activations: by batch, sample, group, root mean square, length."""
 
-from minikeras import ops
+from minikeras import initializers, ops
 from minikeras.api.registry import public
 from minikeras.core.operators import OPS
 from minikeras.core.shape_rules import canonical_axes, canonical_axis
+from minikeras.layers.core import Wrapper
 from minikeras.layers.dense import set_weight_options, weight
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.layer import Layer
+from minikeras.ops.normalization import group_normalization
 
 
 def _check_epsilon(layer, epsilon):
@@ -14,6 +16,26 @@ def _check_epsilon(layer, epsilon):
         raise ValueError(
             f"`epsilon` of {type(layer).__name__} must be a positive number. "
             f"Received: epsilon={epsilon}"
+        )
+
+
+def _axes(axis):
+    """A list of axes from an int or a sequence; TypeError if it is neither."""
+    axes = list(axis) if isinstance(axis, (list, tuple)) else [axis]
+    if not all(isinstance(a, int) for a in axes):
+        raise TypeError(
+            "Invalid value for `axis` argument: expected an int or a list/tuple of ints. "
+            f"Received: axis={axis}"
+        )
+    return axes
+
+
+def _known(layer, shape, axes, input_shape):
+    """ValueError where one of the lengths that a weight is to have is unknown."""
+    if None in shape:
+        raise ValueError(
+            f'Layer "{layer.name}" ({type(layer).__name__}) needs to know the lengths of axes '
+            f"{axes} of its input. Received: input shape {tuple(input_shape)}"
         )
 
 
@@ -65,11 +87,7 @@ class BatchNormalization(Layer):
     def build(self, input_shape):
         axis = canonical_axis(self.axis, len(input_shape))
         n = input_shape[axis]
-        if n is None:
-            raise ValueError(
-                f'Layer "{self.name}" (BatchNormalization) needs to know the length of axis '
-                f"{self.axis} of its input. Received: input shape {tuple(input_shape)}"
-            )
+        _known(self, (n,), (axis,), input_shape)
         if self.scale:
             self.gamma = weight(self, "gamma", (n,))
         if self.center:
@@ -147,12 +165,7 @@ class LayerNormalization(Layer):
     ):
         self.rms_scaling = kwargs.pop("rms_scaling", False)
         super().__init__(**kwargs)
-        if not isinstance(axis, (int, list, tuple)):
-            raise TypeError(
-                "Expected an int or a list/tuple of ints for the argument 'axis'. "
-                f"Received: axis={axis}"
-            )
-        self.axis = sorted(axis) if isinstance(axis, (list, tuple)) else [axis]
+        self.axis = sorted(_axes(axis))
         _check_epsilon(self, epsilon)
         self.epsilon, self.center, self.scale = epsilon, center, scale
         set_weight_options(
@@ -166,11 +179,7 @@ class LayerNormalization(Layer):
     def build(self, input_shape):
         axes = canonical_axes(tuple(self.axis), len(input_shape))
         shape = tuple(input_shape[a] for a in axes)
-        if None in shape:
-            raise ValueError(
-                f'Layer "{self.name}" (LayerNormalization) needs to know the lengths of axes '
-                f"{axes} of its input. Received: input shape {tuple(input_shape)}"
-            )
+        _known(self, shape, axes, input_shape)
         if self.scale or self.rms_scaling:
             self.gamma = weight(self, "gamma", shape)
         if self.center and not self.rms_scaling:
@@ -187,3 +196,196 @@ class LayerNormalization(Layer):
 
     def get_config(self):
         return {**super().get_config(), "rms_scaling": self.rms_scaling}
+
+
+@public("layers.GroupNormalization")
+class GroupNormalization(Layer):
+    """gamma (x - mean) / sqrt(variance + epsilon) + beta, over groups of neighbouring channels.
+
+    Mean and variance are a sample's, over all its positions and the channels of a group.
+
+    Args:
+        groups: number of groups, a divisor of the number of channels; -1: a group a channel.
+        axis: the axis of channels.
+        epsilon: guards the division.
+        center, scale: whether there is a beta, a gamma.
+        *_initializer, *_regularizer, *_constraint: of beta and gamma.
+
+    Reference: Y. Wu, K. He 2018, arXiv:1803.08494.
+
+    >>> import minikeras as keras
+    >>> GroupNormalization(groups=2)(keras.ops.ones((3, 5, 4))).shape
+    (3, 5, 4)
+    """
+
+    def __init__(
+        self, groups=32, axis=-1, epsilon=1e-3, center=True, scale=True,
+        beta_initializer="zeros", gamma_initializer="ones", beta_regularizer=None,
+        gamma_regularizer=None, beta_constraint=None, gamma_constraint=None, **kwargs,
+    ):
+        super().__init__(**kwargs)
+        _check_epsilon(self, epsilon)
+        self.groups, self.axis, self.epsilon = groups, axis, epsilon
+        self.center, self.scale = center, scale
+        set_weight_options(
+            self, beta_initializer=beta_initializer, gamma_initializer=gamma_initializer,
+            beta_regularizer=beta_regularizer, gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint, gamma_constraint=gamma_constraint,
+        )
+        self.supports_masking = True
+        self.gamma = self.beta = None
+
+    def build(self, input_shape):
+        axis = canonical_axis(self.axis, len(input_shape))
+        n = input_shape[axis]
+        _known(self, (n,), (axis,), input_shape)
+        if self.groups == -1:
+            self.groups = n
+        if not 1 <= self.groups <= n or n % self.groups:
+            raise ValueError(
+                f'Layer "{self.name}" (GroupNormalization): the number of groups must be at least '
+                f"1 and divide the number of channels, {n}. Received: groups={self.groups}, input "
+                f"shape {tuple(input_shape)}"
+            )
+        if axis == 0:
+            raise ValueError(
+                f'Layer "{self.name}" (GroupNormalization): `axis` cannot be the batch\'s, 0.')
+        if self.scale:
+            self.gamma = weight(self, "gamma", (n,))
+        if self.center:
+            self.beta = weight(self, "beta", (n,))
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={axis: n})
+
+    def call(self, inputs):
+        return group_normalization(
+            inputs, self.groups, self.gamma, self.beta, self.axis, self.epsilon)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@public("layers.RMSNormalization")
+class RMSNormalization(Layer):
+    """scale x / sqrt(mean(x**2) + epsilon), sample by sample over `axis`.
+
+    Args:
+        axis: an int or a sequence.
+        epsilon: guards the division.
+
+    Reference: B. Zhang, R. Sennrich 2019, arXiv:1910.07467.
+
+    >>> RMSNormalization()([[3.0, 3.0]]).numpy().round(3).tolist()
+    [[1.0, 1.0]]
+    """
+
+    def __init__(self, axis=-1, epsilon=1e-6, **kwargs):
+        super().__init__(**kwargs)
+        self.axis = _axes(axis)
+        _check_epsilon(self, epsilon)
+        self.epsilon = epsilon
+        self.scale = None
+
+    def build(self, input_shape):
+        axes = canonical_axes(tuple(self.axis), len(input_shape))
+        shape = tuple(input_shape[a] for a in axes)
+        _known(self, shape, axes, input_shape)
+        self.scale = self.add_weight(name="scale", shape=shape, initializer="ones")
+
+    def call(self, x):
+        return ops.rms_normalization(
+            x, scale=self.scale, axis=tuple(self.axis), epsilon=self.epsilon)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@public("layers.UnitNormalization")
+class UnitNormalization(Layer):
+    """x / sqrt(sum(x**2)) over `axis`: vectors of length 1.
+
+    Args:
+        axis: an int or a sequence.
+
+    >>> UnitNormalization()([[3.0, 4.0]]).numpy().round(3).tolist()
+    [[0.6000000238418579, 0.800000011920929]]
+    """
+
+    def __init__(self, axis=-1, **kwargs):
+        super().__init__(**kwargs)
+        _axes(axis)
+        self.axis = axis
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs):
+        axis = tuple(self.axis) if isinstance(self.axis, (list, tuple)) else self.axis
+        square = ops.sum(ops.square(inputs), axis=axis, keepdims=True)
+        return ops.multiply(inputs, ops.rsqrt(ops.maximum(square, 1e-12)))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@public("layers.SpectralNormalization")
+class SpectralNormalization(Wrapper):
+    """A layer whose kernel is divided by its largest singular value, at each call in training.
+
+    The singular value is that of the kernel as a matrix (-1, last axis), found by power iteration
+    from the vector of the last call.
+
+    Args:
+        layer: layer with a `kernel` or `embeddings`.
+        power_iterations: steps of the iteration at each call.
+
+    Reference: T. Miyato et al. 2018, arXiv:1802.05957.
+
+    >>> import minikeras as keras
+    >>> SpectralNormalization(keras.layers.Dense(3))(keras.ops.ones((2, 4))).shape
+    (2, 3)
+    """
+
+    def __init__(self, layer, power_iterations=1, **kwargs):
+        super().__init__(layer, **kwargs)
+        if power_iterations <= 0:
+            raise ValueError(
+                "`power_iterations` should be greater than zero. "
+                f"Received: power_iterations={power_iterations}"
+            )
+        self.power_iterations = power_iterations
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.input_spec = InputSpec(shape=(None, *input_shape[1:]))
+        names = [n for n in ("kernel", "embeddings") if getattr(self.layer, n, None) is not None]
+        if not names:
+            raise ValueError(
+                f"{type(self.layer).__name__} has no attribute 'kernel' nor 'embeddings', whose "
+                'norm SpectralNormalization is about.'
+            )
+        self.kernel = getattr(self.layer, names[0])
+        self.vector_u = self.add_weight(
+            name="vector_u", shape=(1, self.kernel.shape[-1]), dtype=self.kernel.dtype,
+            initializer=initializers.TruncatedNormal(stddev=0.02), trainable=False,
+        )
+
+    def call(self, inputs, training=False):
+        if training:
+            vector_u, kernel = self.normalized_weights()
+            self.vector_u.assign(vector_u)
+            self.kernel.assign(kernel)
+        return self.layer(inputs)
+
+    def normalized_weights(self):
+        """(the next vector u, the kernel over its largest singular value)."""
+        matrix = ops.reshape(self.kernel, (-1, self.kernel.shape[-1]))
+        u = self.vector_u
+        for _ in range(self.power_iterations):
+            v = ops.normalize(ops.matmul(u, ops.transpose(matrix)), epsilon=1e-12)
+            u = ops.normalize(ops.matmul(v, matrix), epsilon=1e-12)
+        u, v = ops.stop_gradient(u), ops.stop_gradient(v)
+        sigma = ops.matmul(ops.matmul(v, matrix), ops.transpose(u))
+        kernel = ops.reshape(ops.divide(matrix, sigma), self.kernel.shape)
+        return ops.cast(u, self.vector_u.dtype), ops.cast(kernel, self.kernel.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return self.layer.compute_output_shape(input_shape)

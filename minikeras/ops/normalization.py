@@ -1,5 +1,7 @@
 """Normalization: batch, layer and root mean square."""
 
+import functools
+
 from minikeras import config, dtypes
 from minikeras.api.registry import public
 from minikeras.core.op import op
@@ -88,66 +90,96 @@ def batch_norm_train(xp, x, gamma, beta, axes, epsilon):
     return y, mean, variance, center, r
 
 
-# ---------------------------------------------------------------- layer normalization
-def _layer_norm_vjp(xp, g, y, x, axes, epsilon):
-    # dx = r (g - mean(g) - xhat mean(g xhat))
-    normal, r = y
-    n = 1.0 / count(x.shape, axes)
-    mean_g = xp.multiply(xp.sum(g, axis=axes, keepdims=True), n)
-    dot = xp.multiply(xp.sum(xp.multiply(g, normal), axis=axes, keepdims=True), n)
-    return xp.multiply(xp.subtract(xp.subtract(g, mean_g), xp.multiply(normal, dot)), r)
+# ---------------------------------------------------------------- over the axes of a sample
+def _standardize(xp, x, axes, epsilon, center):
+    """(n, r): n = x r, r = 1 / sqrt(mean(x**2) + epsilon); with `center` of x less its mean."""
+    share = 1.0 / count(x.shape, axes)
+    if center:
+        x = xp.subtract(x, xp.multiply(xp.sum(x, axis=axes, keepdims=True), share))
+    square = xp.multiply(xp.sum(xp.square(x), axis=axes, keepdims=True), share)
+    r = xp.rsqrt(xp.add(square, epsilon))
+    return xp.multiply(x, r), r
 
 
-@op(vjp=_layer_norm_vjp, tensors=1, dtype=to_float, keeps=True)
-def standardize(xp, x, axes, epsilon):
-    """(x - mean) / sqrt(variance + epsilon) over `axes`."""
-    n = 1.0 / count(x.shape, axes)
-    mean = xp.multiply(xp.sum(x, axis=axes, keepdims=True), n)
-    center = xp.subtract(x, mean)
-    variance = xp.multiply(xp.sum(xp.square(center), axis=axes, keepdims=True), n)
-    r = xp.rsqrt(xp.add(variance, epsilon))
-    return xp.multiply(center, r), r
+def _standardize_vjp(xp, g, normal, r, axes, center):
+    # dx = r (g - mean(g) - n mean(g n)); without `center` the mean of g is no part of it.
+    share = 1.0 / count(normal.shape, axes)
+    dot = xp.multiply(xp.sum(xp.multiply(g, normal), axis=axes, keepdims=True), share)
+    dx = xp.subtract(g, xp.multiply(normal, dot))
+    if center:
+        dx = xp.subtract(dx, xp.multiply(xp.sum(g, axis=axes, keepdims=True), share))
+    return xp.multiply(dx, r)
 
 
-def _affine(x, y, gamma, beta, axes):
-    shape = tuple(x.shape[a] for a in range(len(x.shape)) if a in axes)
-    wide = tuple(x.shape[a] if a in axes else 1 for a in range(len(x.shape)))
-    for name, v in (("gamma", gamma), ("beta", beta)):
+def _affine(xp, normal, gamma, beta):
+    y = normal if gamma is None else xp.multiply(normal, gamma)
+    return y if beta is None else xp.add(y, beta)
+
+
+def _normalized_vjp(xp, g, y, _x, gamma, _beta, axes, epsilon, center):
+    _, normal, r = y
+    h = g if gamma is None else xp.multiply(g, gamma)
+    dx = _standardize_vjp(xp, h, normal, r, axes, center)
+    return dx, None if gamma is None else xp.multiply(g, normal), g
+
+
+@op(vjp=_normalized_vjp, joint=True, tensors=3, dtype=to_float, keeps=True)
+def normalized(xp, x, gamma, beta, axes, epsilon, center):
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta over `axes`; gamma, beta may be None.
+
+    Without `center`: x / sqrt(mean(x**2) + epsilon) * gamma + beta. gamma and beta broadcast.
+    """
+    normal, r = _standardize(xp, x, axes, epsilon, center)
+    return _affine(xp, normal, gamma, beta), normal, r
+
+
+def _wide(name, x, axes, **weights):
+    """Weights over `axes` in shapes that broadcast to x; ValueError if one has another shape."""
+    shape = tuple(x.shape[a] for a in axes)
+    for key, v in weights.items():
         if v is not None and None not in shape and tuple(v.shape) != shape:
             raise ValueError(
-                f"ops.layer_normalization: `{name}` must have shape {shape}. "
-                f"Received: {tuple(v.shape)}"
+                f"ops.{name}: `{key}` must have shape {shape}. Received: {tuple(v.shape)}"
             )
-    last = axes == tuple(range(len(x.shape) - len(axes), len(x.shape)))
-    if gamma is not None:
-        y = y * (gamma if last else OPS["reshape"](gamma, wide))
-    if beta is not None:
-        y = y + (beta if last else OPS["reshape"](beta, wide))
-    return y
+    ndim = len(x.shape)
+    if axes == tuple(range(ndim - len(axes), ndim)):  # the last axes broadcast as they are
+        return weights.values()
+    wide = tuple(x.shape[a] if a in axes else 1 for a in range(ndim))
+    return [v if v is None else OPS["reshape"](v, wide) for v in weights.values()]
+
+
+def _in_float32(x, weights, function):
+    """function(x, *weights) with x in float32 at least, and the result in x's own dtype."""
+    dtype = x.dtype
+    wide = dtypes.promote(dtype, "float32")
+    weights = [v if v is None else OPS["cast"](v, wide) for v in weights]
+    return OPS["cast"](function(OPS["cast"](x, wide), *weights), dtype)
 
 
 @public("ops.layer_normalization", "ops.nn.layer_normalization")
 def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
     """(x - mean) / sqrt(variance + epsilon) * gamma + beta, over `axis` (an int or a tuple).
 
-    `rms_scaling=True` divides by the root mean square over `axis` instead and has no beta.
-    float16 and bfloat16 are computed in float32. J. L. Ba et al. 2016, arXiv:1607.06450.
+    `rms_scaling=True` divides by the standard deviation over `axis` without taking the mean off,
+    and has no beta. float16 and bfloat16 are computed in float32. J. L. Ba et al. 2016,
+    arXiv:1607.06450.
     """
     rms = kwargs.pop("rms_scaling", False)
     if kwargs:
         raise TypeError(f"ops.layer_normalization: unknown arguments {sorted(kwargs)}.")
     x = _tensor(x)
     axes = canonical_axes(axis, len(x.shape))
-    epsilon = config.epsilon() if epsilon is None else epsilon
-    dtype = x.dtype
-    wide = OPS["cast"](x, dtypes.promote(dtype, "float32"))
+    epsilon = float(config.epsilon() if epsilon is None else epsilon)
+    weights = _wide("layer_normalization", x, axes, gamma=gamma, beta=beta)
     if rms:
-        variance = OPS["var"](wide, axis=axes, keepdims=True)
-        y = wide * OPS["rsqrt"](variance + epsilon)
-        beta = None
-    else:
-        y = standardize(wide, axes, float(epsilon))
-    return OPS["cast"](_affine(x, y, gamma, beta, axes), dtype)
+        return _in_float32(x, weights, functools.partial(_scaled, axes=axes, epsilon=epsilon))
+    return _in_float32(
+        x, weights, functools.partial(normalized, axes=axes, epsilon=epsilon, center=True))
+
+
+def _scaled(x, gamma, _beta, axes, epsilon):
+    y = x * OPS["rsqrt"](OPS["var"](x, axis=axes, keepdims=True) + epsilon)
+    return y if gamma is None else y * gamma
 
 
 @public("ops.rms_normalization", "ops.nn.rms_normalization")
@@ -158,9 +190,59 @@ def rms_normalization(x, scale=None, axis=-1, epsilon=None):
     """
     x = _tensor(x)
     axes = canonical_axes(axis, len(x.shape))
-    epsilon = config.epsilon() if epsilon is None else epsilon
-    dtype = x.dtype
-    wide = OPS["cast"](x, dtypes.promote(dtype, "float32"))
-    mean = OPS["mean"](wide * wide, axis=axes, keepdims=True)
-    y = wide * OPS["rsqrt"](mean + epsilon)
-    return OPS["cast"](_affine(x, y, scale, None, axes), dtype)
+    epsilon = float(config.epsilon() if epsilon is None else epsilon)
+    weights = [*_wide("rms_normalization", x, axes, scale=scale), None]
+    return _in_float32(
+        x, weights, functools.partial(normalized, axes=axes, epsilon=epsilon, center=False))
+
+
+def _groups(x, groups, axis):
+    """(x's shape with `axis` as (groups, size), that of a vector of channels, axes of a group)."""
+    shape, size = tuple(x.shape), x.shape[axis] // groups
+    rest = shape[axis + 1 :]
+    axes = tuple(a for a in range(len(shape) + 1) if a not in (0, axis))
+    return (*shape[:axis], groups, size, *rest), (groups, size, *(1,) * len(rest)), axes
+
+
+def _grouped_vjp(xp, g, y, _x, gamma, _beta, groups, axis, epsilon):
+    _, normal, r = y
+    split, channels, axes = _groups(_x, groups, axis)
+    h = g = xp.reshape(g, shape=split)
+    sums = tuple(a for a in range(len(split)) if a not in (axis, axis + 1))
+    dgamma = None
+    if gamma is not None:
+        dgamma = xp.reshape(xp.sum(xp.multiply(g, normal), axis=sums), shape=tuple(gamma.shape))
+        h = xp.multiply(g, xp.reshape(gamma, shape=channels))
+    dbeta = None
+    if _beta is not None:
+        dbeta = xp.reshape(xp.sum(g, axis=sums), shape=tuple(_beta.shape))
+    dx = _standardize_vjp(xp, h, normal, r, axes, True)
+    return xp.reshape(dx, shape=tuple(_x.shape)), dgamma, dbeta
+
+
+@op(vjp=_grouped_vjp, joint=True, tensors=3, dtype=to_float, keeps=True)
+def grouped(xp, x, gamma, beta, groups, axis, epsilon):
+    """`normalized` over groups of neighbouring channels and all positions, sample by sample."""
+    split, channels, axes = _groups(x, groups, axis)
+    gamma, beta = (v if v is None else xp.reshape(v, shape=channels) for v in (gamma, beta))
+    normal, r = _standardize(xp, xp.reshape(x, shape=split), axes, epsilon, True)
+    y = _affine(xp, normal, gamma, beta)
+    return xp.reshape(y, shape=tuple(x.shape)), normal, r
+
+
+def group_normalization(x, groups, gamma=None, beta=None, axis=-1, epsilon=1e-3):
+    """Normalization over groups of neighbouring channels and all positions, sample by sample.
+
+    Args:
+        x: tensor with the batch first.
+        groups: number of groups, a divisor of the number of channels.
+        gamma, beta: vectors, one number a channel, or None.
+        axis: the axis of channels.
+        epsilon: guards the division.
+
+    Y. Wu, K. He 2018, arXiv:1803.08494.
+    """
+    x = _tensor(x)
+    axis = canonical_axis(axis, len(x.shape))
+    return _in_float32(x, (gamma, beta), functools.partial(
+        grouped, groups=groups, axis=axis, epsilon=float(epsilon)))
