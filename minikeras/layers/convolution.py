@@ -139,6 +139,8 @@ class Convolution(Kernel):
     (2, {dims 4}, 4)
     """
 
+    kernel = None
+
     def __init__(
         self, filters, kernel_size, strides=1, padding="valid", data_format=None,
         dilation_rate=1, groups=1, activation=None, use_bias=True,
@@ -161,7 +163,6 @@ class Convolution(Kernel):
             kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
             kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
         )
-        self.kernel = None
 
     def build(self, input_shape):
         channels = self._channels(input_shape)
@@ -176,8 +177,12 @@ class Convolution(Kernel):
         self._build_end(channels, self.filters)
         self.compute_output_shape(input_shape)
 
+    def convolution_op(self, inputs, kernel):
+        """The convolution, without bias and activation."""
+        return ops.conv(inputs, kernel, **self._window)
+
     def call(self, inputs):
-        return self._finish(ops.conv(inputs, self.kernel, **self._window))
+        return self._finish(self.convolution_op(inputs, self.kernel))
 
 
 @public("layers.Conv1D", "layers.Convolution1D")

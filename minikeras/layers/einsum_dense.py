@@ -122,6 +122,9 @@ class EinsumDense(Layer):
     (2, 3, 5)
     """
 
+    kernel = bias = None
+    variable_serialization_spec = {None: ["kernel", "bias"]}
+
     def __init__(
         self, equation, output_shape, activation=None, bias_axes=None,
         kernel_initializer="glorot_uniform", bias_initializer="zeros", kernel_regularizer=None,
@@ -142,7 +145,6 @@ class EinsumDense(Layer):
             kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
             kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
         )
-        self.kernel = self.bias = None
 
     def _analyze(self, input_shape):
         return analyze(self.equation, self.bias_axes, input_shape, self.partial_output_shape)

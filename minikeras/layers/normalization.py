@@ -1,6 +1,8 @@
 """Normalization of activations: by batch, sample, group, root mean square, length."""
 
-from minikeras import initializers, ops
+import math
+
+from minikeras import dtypes, initializers, ops
 from minikeras.api.registry import public
 from minikeras.core.operators import OPS
 from minikeras.core.shape_rules import canonical_axes, canonical_axis
@@ -30,6 +32,24 @@ def _axes(axis):
     return axes
 
 
+def _clipping(limits):
+    """The limits of batch renormalization; ValueError if they are not sensible."""
+    known = ("rmin", "rmax", "dmax")
+    wrong = [k for k in limits or () if k not in known]
+    if wrong:
+        raise ValueError(
+            f"Received invalid keys for `renorm_clipping` argument: {wrong}. "
+            f"Supported values: {list(known)}"
+        )
+    if limits and (limits.get("rmin", 0) > limits.get("rmax", math.inf)
+                   or limits.get("dmax", 0) < 0):
+        raise ValueError(
+            "`renorm_clipping` needs rmax >= rmin and dmax >= 0. "
+            f"Received: renorm_clipping={limits}"
+        )
+    return limits
+
+
 def _known(layer, shape, axes, input_shape):
     """ValueError where one of the lengths that a weight is to have is unknown."""
     if None in shape:
@@ -53,10 +73,20 @@ class BatchNormalization(Layer):
         epsilon: guards the division.
         center, scale: whether there is a beta, a gamma.
         *_initializer, *_regularizer, *_constraint: of beta, gamma and the moving averages.
-        renorm, renorm_clipping, renorm_momentum: batch renormalization is not supported.
+        renorm: batch renormalization: in training too, outputs are as if normalized by moving
+            averages, r (x - mean) / std + d with r = std / renorm_std and
+            d = (mean - renorm_mean) / renorm_std, both constants for the gradient.
+        renorm_clipping: dictionary with limits "rmin", "rmax" of r and "dmax" of |d|.
+        renorm_momentum: of renorm_mean and renorm_std.
         synchronized: over replicas; there is one.
 
-    S. Ioffe, C. Szegedy 2015, arXiv:1502.03167.
+    Reference: S. Ioffe, C. Szegedy 2015, arXiv:1502.03167; S. Ioffe 2017, Batch renormalization,
+    arXiv:1702.03275.
+
+    >>> import minikeras as keras
+    >>> layer = BatchNormalization(epsilon=1e-9)
+    >>> layer(keras.ops.convert_to_tensor([[1.0], [3.0]]), training=True).numpy().tolist()
+    [[-1.0], [1.0]]
     """
 
     def __init__(
@@ -67,13 +97,13 @@ class BatchNormalization(Layer):
         renorm_momentum=0.99, synchronized=False, **kwargs,
     ):
         super().__init__(**kwargs)
-        if renorm:
-            raise NotImplementedError("BatchNormalization: `renorm=True` is not supported.")
         _check_epsilon(self, epsilon)
         self.axis, self.momentum, self.epsilon = int(axis), float(momentum), epsilon
         self.center, self.scale, self.synchronized = center, scale, synchronized
-        self.renorm, self.renorm_clipping, self.renorm_momentum = (
-            renorm, renorm_clipping, renorm_momentum)
+        self.renorm, self.renorm_momentum = renorm, renorm_momentum
+        if renorm and renorm_clipping is None:
+            renorm_clipping = {}
+        self.renorm_clipping = _clipping(renorm_clipping)
         set_weight_options(
             self, beta_initializer=beta_initializer, gamma_initializer=gamma_initializer,
             moving_mean_initializer=moving_mean_initializer,
@@ -92,16 +122,28 @@ class BatchNormalization(Layer):
             self.gamma = weight(self, "gamma", (n,))
         if self.center:
             self.beta = weight(self, "beta", (n,))
-        for name in ("moving_mean", "moving_variance"):
-            variable = self.add_weight(
-                name=name, shape=(n,), initializer=getattr(self, f"{name}_initializer"),
-                trainable=False, autocast=False,
-            )
-            setattr(self, name, variable)
+        averages = {"moving_mean": "mean", "moving_variance": "variance"}
+        if self.renorm:
+            averages |= {"moving_stddev": "stddev", "renorm_mean": "mean",
+                         "renorm_stddev": "stddev"}
+        for name, kind in averages.items():
+            setattr(self, name, self.add_weight(
+                name=name, shape=(n,), initializer=self._initial(kind), trainable=False,
+                autocast=False,
+            ))
         self.input_spec = InputSpec(ndim=len(input_shape), axes={axis: n})
+
+    def _initial(self, kind):
+        if kind == "mean":
+            return self.moving_mean_initializer
+        if kind == "variance":
+            return self.moving_variance_initializer
+        return lambda shape, dtype=None: ops.sqrt(self.moving_variance_initializer(shape, dtype))
 
     def call(self, inputs, training=None, mask=None):
         axis = canonical_axis(self.axis, len(inputs.shape))
+        if not dtypes.is_float(inputs.dtype):
+            inputs = ops.cast(inputs, self.compute_dtype)
         dtype = inputs.dtype
         wide = self.compute_dtype in ("float16", "bfloat16")
         x = ops.cast(inputs, "float32") if wide else inputs
@@ -112,9 +154,12 @@ class BatchNormalization(Layer):
                 x, ops.cast(self.moving_mean, x.dtype), ops.cast(self.moving_variance, x.dtype),
                 axis, beta, gamma, self.epsilon)
             return ops.cast(y, dtype) if wide else y
-        y, mean, variance = self._normalized(x, gamma, beta, axis, mask)
-        self._move(self.moving_mean, mean)
-        self._move(self.moving_variance, variance)
+        if self.renorm:
+            y = self._renormalized(x, gamma, beta, axis, mask)
+        else:
+            y, mean, variance = self._normalized(x, gamma, beta, axis, mask)
+            self._move(self.moving_mean, mean)
+            self._move(self.moving_variance, variance)
         return ops.cast(y, dtype) if wide else y
 
     def _normalized(self, x, gamma, beta, axis, mask):
@@ -137,9 +182,31 @@ class BatchNormalization(Layer):
         y = ops.batch_normalization(x, mean, variance, axis, beta, gamma, self.epsilon)
         return y, mean, variance
 
-    def _move(self, moving, batch):
+    def _renormalized(self, x, gamma, beta, axis, mask):
+        y, mean, variance = self._normalized(x, None, None, axis, mask)
+        mean = ops.stop_gradient(mean)
+        std = ops.sqrt(ops.stop_gradient(variance) + self.epsilon)
+        limits = self.renorm_clipping
+        r = std / ops.cast(self.renorm_stddev, x.dtype)
+        d = (mean - ops.cast(self.renorm_mean, x.dtype)) / ops.cast(self.renorm_stddev, x.dtype)
+        if "rmin" in limits or "rmax" in limits:
+            r = ops.clip(r, limits.get("rmin", -math.inf), limits.get("rmax", math.inf))
+        if "dmax" in limits:
+            d = ops.clip(d, -limits["dmax"], limits["dmax"])
+        for kind, batch in (("mean", mean), ("stddev", std)):
+            self._move(getattr(self, f"moving_{kind}"), batch)
+            self._move(getattr(self, f"renorm_{kind}"), batch, self.renorm_momentum)
+        self.moving_variance.assign(ops.square(self.moving_stddev.value) - self.epsilon)
+        if gamma is not None:
+            r, d = r * gamma, d * gamma
+        wide = [1] * len(x.shape)
+        wide[axis] = -1
+        return y * ops.reshape(r, wide) + ops.reshape(d if beta is None else d + beta, wide)
+
+    def _move(self, moving, batch, momentum=None):
+        momentum = self.momentum if momentum is None else momentum
         batch = ops.cast(ops.stop_gradient(batch), moving.dtype)
-        moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
+        moving.assign(moving * momentum + batch * (1.0 - momentum))
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -155,7 +222,10 @@ class LayerNormalization(Layer):
         center, scale: whether there is a beta, a gamma.
         *_initializer, *_regularizer, *_constraint: of beta and gamma.
 
-    J. L. Ba et al. 2016, arXiv:1607.06450.
+    Reference: J. L. Ba et al. 2016, arXiv:1607.06450.
+
+    >>> LayerNormalization(epsilon=1e-9)([[1.0, 3.0]]).numpy().tolist()
+    [[-1.0, 1.0]]
     """
 
     def __init__(
