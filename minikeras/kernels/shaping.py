@@ -131,6 +131,12 @@ def positions(xp, a, axis):
     return xp.arange(a.shape[axis], dtype=INT32)
 
 
+@function(lambda a, size: Spec((size,), INT32))
+def ramp(xp, a, size):
+    """0, 1, ..., size - 1, on the device of `a`."""
+    return xp.arange(size, dtype=INT32)
+
+
 @function(lambda a, value, dtype: Spec(tuple(a.shape), dtype))
 def filled(xp, a, value, dtype):
     """An array like `a` of one value: zeros, whatever is in `a` (0 times inf would be NaN)."""

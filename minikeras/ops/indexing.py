@@ -312,6 +312,12 @@ def positions(xp, x, axis):
     return xp.positions(x, axis=axis)
 
 
+@op(False, tensors=1)
+def ramp(xp, x, size):
+    """0, 1, ..., size - 1 (int32), on the device of x."""
+    return xp.ramp(x, size=size)
+
+
 @publish
 @op(tensors=1, vjp=None)
 def diagonal(xp, x, offset=0, axis1=0, axis2=1):

@@ -15,7 +15,7 @@ api -> console errors tree version -> config -> dtypes
 arrays
 kernels
 core
-ops random
+random -> ops
 dtype_policies -> initializers regularizers constraints activations quantizers -> losses -> metrics;
     initializers constraints -> optimizers; data; distribution
 layers; saving

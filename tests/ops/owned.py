@@ -10,4 +10,6 @@ OWNED = {
     "custom_gradient",
     # tests/ops/test_control_flow.py
     "jvp", "vectorize",
+    # tests/ops/test_image.py: random
+    "image.elastic_transform",
 }
