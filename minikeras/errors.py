@@ -11,3 +11,7 @@ def plain(value):
         inner = ", ".join(map(str, map(plain, value)))
         return f"[{inner}]" if isinstance(value, list) else f"({inner})"
     return repr(value)
+
+
+class FileError(ValueError):
+    """A file of a model or of weights that is damaged, refused, or does not fit."""

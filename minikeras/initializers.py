@@ -128,6 +128,8 @@ class Identity(Initializer):
 class RandomInitializer(Initializer):
     """Base of initializers that draw: keeps the seed, and what goes into the config of it."""
 
+    draws = True  # a variable whose value will be read from a file does without
+
     def __init__(self, seed=None):
         self._init_seed = seed
         if isinstance(seed, dict):

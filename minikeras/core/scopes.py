@@ -20,6 +20,7 @@ class State(threading.local):
     registries = ()  # custom object scopes
     remat = None
     tracer = None  # the program being traced
+    loading = None  # a model is being made for a file: what counts its variables' bytes
 
 
 state = State()

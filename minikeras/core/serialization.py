@@ -444,6 +444,8 @@ def find_class(config, family=None):
         found = _public_class(module, name)
     if found is None and family is not None and not module:
         found = family(name)
+    if found is None:
+        namespaces.lookup("Model")  # declares what it knows of classes without a public path
     for find in _FINDERS:
         found = found or find(module, name)
     if found is None:

@@ -1,5 +1,7 @@
 """Variable: a tensor that can be assigned to, with a name and a place in a model."""
 
+import math
+
 from minikeras import dtypes
 from minikeras.api.registry import public
 from minikeras.arrays import (
@@ -277,6 +279,10 @@ def _initial(initializer, shape, dtype):
             )
         shape = tuple(shape) if hasattr(shape, "__iter__") else (shape,)
         dtype = dtypes.canonical(dtype)
+        if state.loading is not None:
+            state.loading.take(math.prod(shape) * dtype.itemsize)
+            if getattr(initializer, "draws", False):  # the file's values will replace them
+                return library.zeros(shape, dtype)
         value = to_tensor(initializer(shape, dtype=dtype.name), dtype)
         if tuple(value.shape) != shape:
             raise ValueError(

@@ -139,8 +139,6 @@ class Convolution(Kernel):
     (2, {dims 4}, 4)
     """
 
-    kernel = None
-
     def __init__(
         self, filters, kernel_size, strides=1, padding="valid", data_format=None,
         dilation_rate=1, groups=1, activation=None, use_bias=True,

@@ -181,9 +181,9 @@ class Weights:
             layer.trainable = value
 
     def save_own_variables(self, store):
-        """Put the layer's own weights into a dict of arrays, under "0", "1", ..."""
+        """Put the layer's own weights into a dict, under "0", "1", ..."""
         for i, v in enumerate(self._variables_here()):
-            store[str(i)] = v.numpy()
+            store[str(i)] = v
 
     def load_own_variables(self, store):
         """Set the layer's own weights from such a dict."""

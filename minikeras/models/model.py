@@ -262,6 +262,14 @@ def _inject(cls, functional):
         cls.__bases__ = tuple(functional if b is Model else b for b in cls.__bases__)
 
 
+@serialization.finder
+def find_functional(module, class_name):
+    """The class of functional models, which has no public path."""
+    if class_name == "Functional" and (module or "keras").split(".")[0] == "keras":
+        return _functional_class()
+    return None
+
+
 @public("models.model_from_json")
 def model_from_json(json_string, custom_objects=None):
     """A model (without weights) from what `to_json` gave."""

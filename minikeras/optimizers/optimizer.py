@@ -439,9 +439,9 @@ class Optimizer:
 
     # ------------------------------------------------------------ saving
     def save_own_variables(self, store):
-        """Put the state into a dictionary: "0", "1", ... to arrays."""
+        """Put the state into a dictionary: "0", "1", ... to variables."""
         for i, v in enumerate(self.variables):
-            store[str(i)] = v.numpy()
+            store[str(i)] = v
 
     def load_own_variables(self, store):
         """Take the state from what `save_own_variables` filled."""
