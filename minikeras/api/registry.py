@@ -10,6 +10,7 @@ DECLARES_FOR_ITS_CALLERS = True  # a helper: the public object belongs to the mo
 OBJECTS = {}  # public path, relative to the package -> object
 MODULES = {}  # public path -> name of the module that declares it
 PATHS = {}  # id(object) -> its public paths, the canonical one first
+DECORATORS = {}  # "ops." -> decorate(object, path), applied to what is declared below that prefix
 
 
 def public(*paths, also=()):
@@ -21,6 +22,9 @@ def public(*paths, also=()):
     module = frame.f_globals["__name__"]
 
     def declare(obj):
+        for prefix, decorate in DECORATORS.items():
+            if paths[0].startswith(prefix):
+                obj = decorate(obj, paths[0])
         for path in (*paths, *also):
             known = OBJECTS.get(path)
             if known is not None and known is not obj and not _redefined(known, obj):

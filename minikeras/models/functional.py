@@ -12,6 +12,7 @@ from minikeras.dtypes import canonical
 from minikeras.layers.call_spec import signature_of
 from minikeras.layers.input_layer import InputLayer
 from minikeras.layers.layer import Layer
+from minikeras.models import graph_config
 from minikeras.models.model import Model, Trainer
 
 
@@ -262,165 +263,15 @@ class Functional(Function, Model):
         """The graph as plain values: layers, their connections, inputs and outputs."""
         if type(self) not in (Functional, Model) and _overrides_init(type(self)):
             return Model.get_config(self)
-        keys = _node_numbers(self)
-        layers = []
-        for operation in self._operations:
-            config = serialization.serialize_keras_object(operation)
-            config["name"] = operation.name
-            config["inbound_nodes"] = [
-                _node_config(node, keys)
-                for node in operation._inbound_nodes
-                if (id(operation), id(node)) in keys and node.inputs
-            ]
-            layers.append(config)
-
-        def place(x):
-            node = node_of(x)
-            operation = x._keras_history.operation
-            return [operation.name, keys[id(operation), id(node)], x._keras_history.tensor_index]
-
-        def places(structure):
-            return tree.map_structure(place, structure)
-
-        inputs, outputs = places(self._inputs_struct), places(self._outputs_struct)
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "layers": layers,
-            "input_layers": inputs,
-            "output_layers": outputs,
-        }
+        return graph_config.config_of(self)
 
     @staticmethod
     def from_graph_config(cls, config, custom_objects=None):
         """A functional model from its configuration."""
         with serialization.CustomObjectScope(custom_objects or {}):
-            made = {}
-            waiting = []
-            for layer_config in config["layers"]:
-                layer = serialization.deserialize_keras_object(layer_config)
-                made[layer_config["name"]] = layer
-                waiting += [(layer, node) for node in layer_config["inbound_nodes"]]
-            _connect(made, waiting)
-
-        def tensor(place):
-            name, node, index = place
-            return made[name]._inbound_nodes[node].outputs[index]
-
-        def tensors(structure):
-            if _is_place(structure):
-                return tensor(structure)
-            if isinstance(structure, dict):
-                return {k: tensors(v) for k, v in structure.items()}
-            return [tensors(v) for v in structure]
-
-        def single(structure):
-            value = tensors(structure)
-            if isinstance(value, list) and len(value) == 1:
-                return value[0]
-            return value
-
-        options = {"name": config.get("name"), "trainable": config.get("trainable")}
-        return cls(
-            inputs=single(config["input_layers"]), outputs=single(config["output_layers"]),
-            **options,
-        )
-
-
-def _connect(made, waiting):
-    """Call the layers as their nodes say, as soon as what they need is there."""
-    while waiting:
-        later = []
-        for layer, node in waiting:
-            try:
-                args, kwargs = _node_arguments(node, made)
-            except _NotYet:
-                later.append((layer, node))
-                continue
-            layer(*args, **kwargs)
-        if len(later) == len(waiting):
-            names = sorted({layer.name for layer, _ in later})
-            raise ValueError(f"The graph's configuration cannot be connected: {names} wait.")
-        waiting = later
-
-
-class _NotYet(Exception):
-    pass
-
-
-def _node_arguments(node, made):
-    if not isinstance(node, dict):
-        raise ValueError(
-            "This configuration is of Keras 2; load it with models.load_model from its file."
-        )
-
-    def value(x):
-        if isinstance(x, dict) and x.get("class_name") == "__keras_tensor__":
-            name, index, output = x["config"]["keras_history"]
-            nodes = made[name]._inbound_nodes
-            if index >= len(nodes):
-                raise _NotYet
-            return nodes[index].outputs[output]
-        if isinstance(x, dict) and "class_name" not in x:
-            return {k: value(v) for k, v in x.items()}
-        if isinstance(x, list):
-            return [value(v) for v in x]
-        if isinstance(x, tuple):
-            return tuple(value(v) for v in x)
-        return serialization.deserialize_keras_object(x)
-
-    return [value(a) for a in node["args"]], {k: value(v) for k, v in node["kwargs"].items()}
-
-
-def _node_config(node, keys):
-    def value(x):
-        if isinstance(x, KerasTensor):
-            operation = x._keras_history.operation
-            number = keys[id(operation), id(node_of(x))]
-            return {
-                "class_name": "__keras_tensor__",
-                "config": {
-                    "shape": list(x.shape), "dtype": x.dtype,
-                    "keras_history": [operation.name, number, x._keras_history.tensor_index],
-                },
-            }
-        return x
-
-    args = tree.map_structure(value, list(node.args))
-    kwargs = tree.map_structure(value, node.kwargs)
-    return {
-        "args": [_serialized(a) for a in args],
-        "kwargs": {k: _serialized(v) for k, v in kwargs.items()},
-    }
-
-
-def _serialized(x):
-    if isinstance(x, dict) and x.get("class_name") == "__keras_tensor__":
-        return x
-    if isinstance(x, list):
-        return [_serialized(v) for v in x]
-    if isinstance(x, dict):
-        return {k: _serialized(v) for k, v in x.items()}
-    return serialization.serialize_keras_object(x)
-
-
-def _node_numbers(model):
-    """(operation, node) -> the node's number among the operation's nodes of this model."""
-    keys = {}
-    inside = {id(n) for n in model._order}
-    inside |= {id(node_of(x)) for x in model._inputs if hasattr(x, "_keras_history")}
-    for operation in model._operations:
-        number = 0
-        for node in operation._inbound_nodes:
-            if id(node) in inside:
-                keys[id(operation), id(node)] = number
-                number += 1
-    return keys
-
-
-def _is_place(x):
-    return isinstance(x, (list, tuple)) and len(x) == 3 and isinstance(x[0], str) and isinstance(
-        x[1], int)
+            inputs, outputs = graph_config.tensors_of(config)
+        return cls(inputs=inputs, outputs=outputs, name=config.get("name"),
+                   trainable=config.get("trainable"))
 
 
 def _overrides_init(cls):

@@ -13,5 +13,8 @@ normalization  batch, layer; crossentropy  binary, categorical, sparse
 """
 
 from minikeras.api import namespaces
+from minikeras.core import graph_ops
+
+PARTS = graph_ops.IN_PARTS  # loaded first: it makes every public op one node of a graph
 
 __getattr__, __dir__, __all__ = namespaces.lazy("ops")

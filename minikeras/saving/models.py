@@ -9,6 +9,7 @@ import zipfile
 
 import h5py
 
+from minikeras.api import namespaces
 from minikeras.api.registry import public
 from minikeras.core import serialization
 from minikeras.errors import FileError
@@ -180,6 +181,7 @@ def _from_archive(archive, custom_objects, compile, safe_mode):
         with archive.file(WEIGHTS) as source, H5Reader(source, archive.name) as reader:
             with Loading(reader.stored_bytes(), archive.name):
                 model = model_of(config, archive.name, custom_objects, compile, safe_mode)
+                restore_loss_scale(model, reader)
             with archive.assets() as folder:
                 load_assets(model, folder)
             read_state(model, reader, archive.name)
@@ -207,6 +209,20 @@ def model_of(config, name, custom_objects, compile, safe_mode):
         raise FileError(
             f"The configuration in {name} is that of {type(model).__name__}, which is no model.")
     return model
+
+
+def restore_loss_scale(model, reader):
+    """Scale the loss as the saved model did, if its optimizer's state says so.
+
+    Keras writes the optimizer without the scaling that `compile` put around it for mixed_float16.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None or hasattr(optimizer, "inner_optimizer"):
+        return
+    if "optimizer/inner_optimizer" in reader:
+        scaled = namespaces.lookup("optimizers.LossScaleOptimizer")(optimizer)
+        scaled.build(model.trainable_variables)
+        model.optimizer = model._compile_config["optimizer"] = scaled
 
 
 def load_assets(model, folder):
