@@ -210,6 +210,8 @@ class LoadedOp:
         signature = inspect.signature(function)
         kinds = {p.name: p.kind for p in signature.parameters.values()}
         places = _places(self.path, list(kinds))
+        if self.path == "get_item":  # JSON has no tuples, but x[[0, 1]] is not x[0, 1]
+            args = [tuple(a) if isinstance(a, list) else a for a in args]
         if kinds[places[0]] is inspect.Parameter.VAR_POSITIONAL:
             given = [self.config[k] for k in kinds if k in self.config]
             outputs = function(*given, *args, **kwargs)

@@ -1,0 +1,248 @@
+"""Models that are saved by one package and loaded by the other: predictions, losses of training on.
+
+Everything here runs on minikeras and on Keras alike (see package.py).
+"""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+
+from tests.golden import layer_cases, layers, optimizers, store
+from tests.golden.formulas import integers, uniform, weight
+from tests.golden.package import array, keras
+
+L = keras.layers
+PER_LAYER, STEPS = 2, 3
+OPTIMIZERS = [n for n in optimizers.CASES if n not in ("ema_overwrite", "accumulation_ema")]
+
+
+@keras.saving.register_keras_serializable(package="golden")
+class Scaled(L.Layer):
+    """A custom layer with a sublayer, in a list, and a weight of its own."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.parts = [[L.Dense(units)], L.Dense(units, use_bias=False)]
+
+    def build(self, input_shape):
+        self.parts[0][0].build(input_shape)
+        self.parts[1].build((*input_shape[:-1], self.units))
+        self.factor = self.add_weight(shape=(self.units,), initializer="ones", name="factor")
+
+    def call(self, inputs):
+        return self.parts[1](self.parts[0][0](inputs)) * self.factor
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable(package="golden")
+class Net(keras.Model):
+    """A subclassed model."""
+
+    def __init__(self, width, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+        self.zeroth = L.Dense(width, activation="tanh")
+        self.scaled = Scaled(width)
+        self.head = L.Dense(1)
+
+    def call(self, inputs):
+        return self.head(self.scaled(self.zeroth(inputs)))
+
+    def get_config(self):
+        return {**super().get_config(), "width": self.width}
+
+
+# ---------------------------------------------------------------- whole models
+def sequential():
+    return keras.Sequential([keras.Input((4,)), L.Dense(5, activation="relu"),
+                             L.BatchNormalization(), L.Dense(1)])
+
+
+def image():
+    return keras.Sequential([
+        keras.Input((8, 8, 2)), L.Conv2D(3, 3, activation="relu", padding="same"),
+        L.MaxPooling2D(2), L.Flatten(), L.Dense(1)])
+
+
+def shared():
+    x, y = keras.Input((4,), name="x"), keras.Input((4,), name="y")
+    inner = keras.Sequential([keras.Input((4,)), L.Dense(4, activation="tanh"), L.Dense(3)])
+    part = keras.Model(inner.inputs, inner.outputs[0], name="part")
+    dense = L.Dense(3)
+    both = L.Concatenate()([part(x), part(y), dense(x), dense(y)])
+    return keras.Model({"x": x, "y": y}, L.Dense(1)(both))
+
+
+def with_ops():
+    ops = keras.ops
+    x = keras.Input((6,))
+    y = L.Dense(6)(x)
+    z = ops.reshape(y, (-1, 2, 3)) * 2.0 - 1
+    z = ops.concatenate([z, ops.expand_dims(ops.mean(z, axis=1), 1)], axis=1)
+    z = ops.transpose(z, (0, 2, 1))
+    z = ops.where(z > 0, z, ops.multiply(z, 0.1))
+    z = ops.einsum("bij,bkj->bik", z, z) + ops.clip(ops.sum(y, axis=-1), -1, 1)[:, None, None]
+    z = ops.stack([z[:, 0], ops.tanh(z[..., -1])], axis=-1)
+    return keras.Model(x, L.Dense(1)(ops.squeeze(z[:, :, :1], axis=-1) ** 2))
+
+
+def subclassed():
+    model = Net(3)
+    model.build((None, 4))
+    return model
+
+
+def half():
+    return keras.Sequential([
+        keras.Input((4,)), L.Dense(4, activation="relu", dtype="mixed_float16"),
+        L.Dense(3, dtype="mixed_bfloat16"), L.Dense(1, dtype="float32")])
+
+
+def stored_in_bfloat16():
+    return keras.Sequential([keras.Input((4,)), L.Dense(4, dtype="bfloat16"),
+                             L.Dense(1, dtype="float32")])
+
+
+def two_outputs():
+    x = keras.Input((4,))
+    h = L.Dense(4, activation="tanh")(x)
+    return keras.Model(x, [L.Dense(1, name="a")(h), L.Dense(1, name="b")(h)])
+
+
+WHOLE = {f.__name__: f for f in (sequential, image, shared, with_ops, subclassed, half,
+                                 stored_in_bfloat16, two_outputs)}
+COMPILED = {
+    "sequential": {"loss": "mse", "metrics": ["mae"]},
+    "two_outputs": {"loss": {"a": "mse", "b": keras.losses.Huber(0.5)},
+                    "loss_weights": {"a": 1.0, "b": 0.5}, "metrics": {"a": ["mae"]}},
+}
+INPUTS = {"image": (8, 8, 2), "with_ops": (6,)}
+
+
+def layer_names():
+    """The first cases of each layer of the parity table."""
+    found = {}
+    for name, case in layer_cases.CASES.items():
+        found.setdefault(case.layer, []).append(name)
+    return [name for names in found.values() for name in names[:PER_LAYER]]
+
+
+def layer_model(name):
+    """A functional model of one layer, with its weights by formula."""
+    case = layer_cases.CASES[name]
+    several = isinstance(case.shape, list)
+    kinds = "float32" if case.values in ("uniform", "ties") else "int32"
+    inputs = [keras.Input(batch_shape=s, dtype=kinds)
+              for s in (case.shape if several else [case.shape])]
+    layer = getattr(L, case.layer)(name="layer", **case.arguments)
+    model = keras.Model(inputs, layer(inputs if several else inputs[0]))
+    set_weights(model)
+    return model
+
+
+def set_weights(model):
+    """Weights by formula."""
+    for i, w in enumerate(model.weights):
+        if np.issubdtype(array(w).dtype, np.floating) or "bfloat16" in str(w.dtype):
+            w.assign(weight(w.name, tuple(w.shape), i))
+
+
+def made(name):
+    """The model of an entry, not yet trained."""
+    keras.utils.clear_session()
+    kind, _, rest = name.partition(": ")
+    if kind == "layer":
+        return layer_model(rest)
+    if kind == "optimizer":
+        model = keras.Sequential([keras.Input((4,)), L.Dense(3, activation="tanh"), L.Dense(1)])
+        set_weights(model)
+        model.compile(optimizers.optimizer(rest), "mse")
+        return model
+    model = WHOLE[rest]()
+    set_weights(model)
+    options = COMPILED.get(rest, {"loss": "mse"})
+    model.compile(keras.optimizers.Adam(0.01), **options)
+    return model
+
+
+def data(name):
+    """(x, y) of an entry."""
+    kind, _, rest = name.partition(": ")
+    if kind == "layer":
+        x = layers.inputs(layer_cases.CASES[rest])
+        return x if isinstance(layer_cases.CASES[rest].shape, list) else x[0], None
+    x = uniform((16, *INPUTS.get(rest, (4,))), 3)
+    y = uniform((16, 1), 4)
+    if rest == "shared":
+        x = {"x": x, "y": uniform((16, 4), 5)}
+    if rest == "two_outputs":
+        y = {"a": y, "b": integers((16, 1), 6).astype("float32")}
+    return x, y
+
+
+def names():
+    """All entries."""
+    return [*(f"layer: {n}" for n in layer_names()), *(f"optimizer: {n}" for n in OPTIMIZERS),
+            *(f"model: {n}" for n in WHOLE)]
+
+
+def train(model, x, y):
+    """Losses of some steps."""
+    losses = []
+    for _ in range(STEPS):
+        model.reset_metrics()
+        losses.append(float(model.train_on_batch(x, y, return_dict=True)["loss"]))
+    return np.array(losses)
+
+
+def predictions(model, x):
+    """The model's outputs, as one flat array."""
+    y = model.predict(x, batch_size=16, verbose=0)
+    parts = y if isinstance(y, (list, tuple)) else list(y.values()) if isinstance(y, dict) else [y]
+    return np.concatenate([np.asarray(p, "float32").ravel() for p in parts])
+
+
+def saved(name, path):
+    """Save the entry's model, after some training; {what: array} of what it does then."""
+    model, (x, y) = made(name), data(name)
+    if y is not None:
+        train(model, x, y)
+    model.save(path)
+    return outcome(model, x, y)
+
+
+def loaded(name, path):
+    """What the model in a file does."""
+    return outcome(keras.models.load_model(path), *data(name))
+
+
+def outcome(model, x, y):
+    """Predictions, and the losses of training on."""
+    found = {"y": predictions(model, x)}
+    if y is not None:
+        found["losses"] = train(model, x, y)
+    return found
+
+
+# ---------------------------------------------------------------- the stored files
+BUNDLE = store.FOLDER / "files.zip"
+
+
+def write_bundle(files):
+    """Put {name: bytes} into the bundle."""
+    with zipfile.ZipFile(BUNDLE, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bundle:
+        bundle.writestr("names.json", json.dumps(list(files)))
+        for i, content in enumerate(files.values()):
+            bundle.writestr(f"{i}.keras", content)
+
+
+def read_bundle():
+    """{name: bytes} of the files that Keras has written."""
+    with zipfile.ZipFile(io.BytesIO(BUNDLE.read_bytes())) as bundle:
+        found = json.loads(bundle.read("names.json"))
+        return {name: bundle.read(f"{i}.keras") for i, name in enumerate(found)}
