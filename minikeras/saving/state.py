@@ -9,6 +9,7 @@ from minikeras.saving.h5 import StoredArrays, write_group
 from minikeras.saving.walk import walk
 
 ROOM = 1 << 28  # bytes that a model may have beyond what its file accounts for
+OURS = __package__.split(".")[0] + "."
 FACTOR = 8  # a model may take so many times its file's bytes: slots of an optimizer, wider dtypes
 
 
@@ -80,8 +81,8 @@ def load_one(path, saveable, stored, name):
 
 def own_variables(saveable):
     """{key: variable} of what saves its variables in the way of this package; else None."""
-    method = type(saveable).save_own_variables
-    if not method.__module__.startswith(__package__.split(".")[0] + "."):
+    methods = type(saveable).save_own_variables, type(saveable).load_own_variables
+    if not all(m.__module__.startswith(OURS) for m in methods):
         return None
     store = {}
     saveable.save_own_variables(store)

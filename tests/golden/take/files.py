@@ -1,4 +1,4 @@
-"""Takes files.zip and files.npz: models saved by Keras (KERAS_BACKEND=torch: JAX compiles for minutes)."""
+"""Takes files.zip and files.npz: models saved by Keras (KERAS_BACKEND=jax)."""
 
 import tempfile
 from pathlib import Path
@@ -6,7 +6,9 @@ from pathlib import Path
 import _path  # noqa: F401
 
 from tests.golden import files, store
+from tests.golden.package import keras
 
+keras.config.run_functions_eagerly(True)  # compiling would take minutes
 arrays, contents = {}, {}
 with tempfile.TemporaryDirectory() as folder:
     for name in files.names():

@@ -1,0 +1,274 @@
+"""Hostile and damaged files: each a clear error, nothing run, nothing half loaded."""
+
+import json
+import struct
+import tracemalloc
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+
+import minikeras as keras
+from minikeras.errors import FileError
+
+L = keras.layers
+
+
+def model():
+    m = keras.Sequential([keras.Input((4,)), L.Dense(3, activation="relu"), L.Dense(2)])
+    m.compile("adam", "mse")
+    return m
+
+
+@pytest.fixture
+def path(tmp_path):
+    model().save(tmp_path / "m.keras")
+    return tmp_path / "m.keras"
+
+
+def rewritten(path, change=None, **entries):
+    """The archive with its configuration changed, and entries replaced or (None) left out."""
+    with zipfile.ZipFile(path) as source:
+        contents = {n: source.read(n) for n in source.namelist()}
+    if change is not None:
+        config = json.loads(contents["config.json"])
+        change(config)
+        contents["config.json"] = json.dumps(config).encode()
+    for name, value in entries.items():
+        contents[{"config_json": "config.json"}.get(name, name)] = value
+    target = path.with_name("bad.keras")
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, value in contents.items():
+            if value is not None:
+                archive.writestr(name, value)
+    return target
+
+
+def h5_bytes(tmp_path, change):
+    """The weights of the model, changed by `change(file)`."""
+    model().save_weights(tmp_path / "w.weights.h5")
+    with h5py.File(tmp_path / "w.weights.h5", "a") as file:
+        change(file)
+    return tmp_path / "w.weights.h5"
+
+
+# ---------------------------------------------------------------- archives
+def test_the_error_is_a_value_error_of_ours():
+    assert issubclass(FileError, ValueError)
+
+
+@pytest.mark.parametrize("name", ["../evil.txt", "/etc/evil", "assets/../../evil", "C:/evil",
+                                  "assets\\..\\evil", "assets//x"])
+def test_names_that_lead_outside(path, name):
+    with pytest.raises(FileError, match="leads outside"):
+        keras.models.load_model(rewritten(path, **{name: b"x"}))
+
+
+def test_a_name_twice(path):
+    with pytest.warns(UserWarning, match="Duplicate"):
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("config.json", "{}")
+    with pytest.raises(FileError, match="two entries"):
+        keras.models.load_model(path)
+
+
+def test_a_zip_bomb(path):
+    target = rewritten(path, config_json=None)
+    with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", b" " * (1 << 26))
+    tracemalloc.start()
+    with pytest.raises(FileError, match="swell"):
+        keras.models.load_model(target)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
+
+
+def test_a_bomb_that_lies_about_its_size(path):
+    target = rewritten(path, config_json=None)
+    with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", b" " * (1 << 26))
+    raw = bytearray(target.read_bytes())
+    for at in range(len(raw)):  # sizes in the local header and in the directory
+        if raw[at:at + 4] == struct.pack("<I", 1 << 26):
+            raw[at:at + 4] = struct.pack("<I", 1000)
+    target.write_bytes(raw)
+    with pytest.raises(FileError):
+        keras.models.load_model(target)
+
+
+@pytest.mark.parametrize("missing", ["config.json", "model.weights.h5"])
+def test_missing_entries(path, missing):
+    with zipfile.ZipFile(path) as source:
+        contents = {n: source.read(n) for n in source.namelist() if n != missing}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, value in contents.items():
+            archive.writestr(name, value)
+    with pytest.raises(FileError, match=missing.replace(".", r"\.")):
+        keras.models.load_model(path)
+
+
+def test_not_an_archive(tmp_path):
+    (tmp_path / "m.keras").write_bytes(b"PK\x03\x04 nothing")
+    with pytest.raises(FileError, match=r"damaged or is no `\.keras` file"):
+        keras.models.load_model(tmp_path / "m.keras")
+    with pytest.raises(FileError, match="not found"):
+        keras.models.load_model(tmp_path / "none.keras")
+    with pytest.raises(FileError, match="not supported"):
+        keras.models.load_model(tmp_path / "m.pb")
+
+
+# ---------------------------------------------------------------- configurations
+@pytest.mark.parametrize("text", ["[" * 10_000 + "]" * 10_000, '{"a":' * 10_000 + "1" + "}" * 10_000,
+                                  "{", "[]", "7", '{"class_name": "Sequential"}', "\xff"])
+def test_configurations_that_are_none(path, text):
+    with pytest.raises((FileError, TypeError)):
+        keras.models.load_model(rewritten(path, config_json=text.encode("latin-1")))
+
+
+def test_nested_models_ten_thousand_deep(path):
+    def change(config):
+        layer = config["config"]["layers"][-1]
+        for _ in range(300):
+            layer = {"module": "keras", "class_name": "Sequential", "registered_name": None,
+                     "config": {"name": "s", "layers": [layer]}}
+        config["config"]["layers"][-1] = layer
+
+    with pytest.raises(FileError, match="deep"):
+        keras.models.load_model(rewritten(path, change))
+
+
+def test_a_layer_too_large_for_its_file(path):
+    def change(config):
+        config["config"]["layers"][-1]["config"]["units"] = 10**9
+
+    tracemalloc.start()
+    with pytest.raises(FileError, match="asks for more variables"):
+        keras.models.load_model(rewritten(path, change))
+    assert tracemalloc.get_traced_memory()[1] < 1 << 26
+    tracemalloc.stop()
+
+
+def test_foreign_classes_are_not_imported(path, monkeypatch):
+    def change(config):
+        config["config"]["layers"][-1] = {"module": "os", "class_name": "system",
+                                          "config": {"command": "false"}, "registered_name": None}
+
+    with pytest.raises(TypeError, match="Could not locate class 'system'"):
+        keras.models.load_model(rewritten(path, change))
+
+
+@pytest.mark.parametrize("name", ["get_file", "load_img", "pad_sequences"])
+def test_public_functions_are_no_activations(path, name):
+    def change(config):
+        config["config"]["layers"][1]["config"]["activation"] = {
+            "module": "keras.utils", "class_name": "function", "config": name,
+            "registered_name": "function"}
+
+    with pytest.raises(TypeError, match="Could not locate function"):
+        keras.models.load_model(rewritten(path, change))
+
+
+# ---------------------------------------------------------------- HDF5
+def link_outside(file):
+    del file["layers/dense/vars/0"]
+    file["layers/dense/vars/0"] = h5py.ExternalLink("/etc/passwd", "/")
+
+
+def link_soft(file):
+    del file["layers/dense/vars/0"]
+    file["layers/dense/vars/0"] = h5py.SoftLink("/layers/dense_1/vars/0")
+
+
+def data_outside(file):
+    del file["layers/dense/vars/0"]
+    file["layers/dense/vars"].create_dataset(
+        "0", (4, 3), "float32", external=[("/etc/hostname", 0, 48)])
+
+
+def virtual(file):
+    del file["layers/dense/vars/0"]
+    layout = h5py.VirtualLayout((4, 3), "float32")
+    layout[:] = h5py.VirtualSource("/etc/hostname", "x", (4, 3))
+    file["layers/dense/vars"].create_virtual_dataset("0", layout)
+
+
+def objects(file):
+    del file["layers/dense/vars/0"]
+    file["layers/dense/vars"].create_dataset("0", (4, 3), h5py.string_dtype())
+
+
+def bomb(file):
+    del file["layers/dense/vars/0"]
+    file["layers/dense/vars"].create_dataset("0", (1 << 20, 1 << 20), "float32", chunks=True)
+
+
+def swelling(file):
+    del file["layers/dense/vars/0"]
+    file["layers/dense/vars"].create_dataset(
+        "0", (1 << 22,), "float32", chunks=(1 << 20,), compression="gzip", data=np.zeros(1 << 22))
+
+
+def other_shape(file):
+    del file["layers/dense/vars/0"]
+    file["layers/dense/vars/0"] = np.zeros((3, 4), "float32")
+
+
+def no_array(file):
+    del file["layers/dense/vars/0"]
+
+
+def group_for_array(file):
+    del file["layers/dense/vars/0"]
+    file["layers/dense/vars"].create_group("0")
+
+
+def array_for_group(file):
+    del file["layers/dense/vars"]
+    file["layers/dense/vars"] = 1.0
+
+
+@pytest.mark.parametrize("change", [
+    link_outside, link_soft, data_outside, virtual, objects, bomb, swelling, other_shape, no_array,
+    group_for_array, array_for_group])
+def test_weights_that_are_refused(tmp_path, change):
+    file = h5_bytes(tmp_path, change)
+    m = model()
+    before = m.get_weights()
+    tracemalloc.start()
+    with pytest.raises(FileError):
+        m.load_weights(file)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
+    for a, b in zip(before, m.get_weights()):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_custom_layer_that_fails_leaves_the_model(tmp_path):
+    class Failing(L.Dense):
+        def load_own_variables(self, store):
+            self.kernel.assign(store["0"])
+            raise RuntimeError("no")
+
+    m = keras.Sequential([keras.Input((4,)), L.Dense(3), Failing(2, name="last")])
+    m.save_weights(tmp_path / "w.weights.h5")
+    m.set_weights([w + 1 for w in m.get_weights()])
+    before = m.get_weights()
+    with pytest.raises(RuntimeError, match="no"):
+        m.load_weights(tmp_path / "w.weights.h5")
+    for a, b in zip(before, m.get_weights()):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_custom_layers_cannot_read_swollen_arrays(tmp_path):
+    class Own(L.Layer):
+        def load_own_variables(self, store):
+            self.read = store["0"]
+
+    def change(file):
+        file.create_group("layers/own/vars").create_dataset(
+            "0", (1 << 20, 1 << 20), "float32", chunks=True)
+
+    m = keras.Sequential([keras.Input((4,)), L.Dense(3, activation="relu"), L.Dense(2), Own()])
+    with pytest.raises(FileError, match="made to fill the memory"):
+        m.load_weights(h5_bytes(tmp_path, change))
