@@ -387,8 +387,12 @@ def _function(config):
     return found
 
 
+class UnknownObjectError(TypeError):
+    """A configuration names a class or function that is not known, or that it does not fit."""
+
+
 def _unknown(kind, name, config):
-    return TypeError(
+    return UnknownObjectError(
         f"Could not locate {kind} '{name}'. Make sure custom classes and functions are decorated "
         "with `@keras.saving.register_keras_serializable()`. If they are already decorated, make "
         "sure they are all imported so that the decorator is run before trying to load them, or "
@@ -410,13 +414,13 @@ def _instance(config, family=None):
     cls = find_class(config, family)
     inner = config["config"]
     if not isinstance(inner, dict):
-        raise TypeError(
+        raise UnknownObjectError(
             f"'config' of {cls.__name__} must be a dict. Received: {type(inner).__name__} {inner!r}"
         )
     try:
         instance = cls.from_config(dict(inner))
     except TypeError as e:
-        raise TypeError(
+        raise UnknownObjectError(
             f"{cls} could not be deserialized properly. Please ensure that components that are "
             "Python object instances (layers, models, etc.) returned by `get_config()` are "
             "explicitly deserialized in the model's `from_config()` method.\n\n"

@@ -1,5 +1,6 @@
 """Whole models in files: configuration, weights, how they were compiled, the optimizer's state."""
 
+import contextlib
 import datetime
 import json
 import os
@@ -195,20 +196,29 @@ def model_of(config, name, custom_objects, compile, safe_mode):
     if not compile:
         config = {**config, "compile_config": None}
     with serialization.SafeModeScope(safe_mode), serialization.ObjectSharingScope():
-        try:
+        with explained(name):
             model = serialization.deserialize_keras_object(config, custom_objects, safe_mode)
-        except (ValueError, TypeError):
-            raise
-        except RecursionError as e:
-            raise FileError(f"The configuration in {name} is nested too deep.") from e
-        except Exception as e:
-            raise FileError(
-                f"No model can be made of the configuration in {name}: {type(e).__name__}: {e}"
-            ) from e
     if not hasattr(model, "load_weights"):
         raise FileError(
             f"The configuration in {name} is that of {type(model).__name__}, which is no model.")
     return model
+
+
+@contextlib.contextmanager
+def explained(name):
+    """What layers and others raise for a configuration that is none of theirs, as FileError.
+
+    Unknown and unfitting classes stay TypeErrors, as in Keras.
+    """
+    try:
+        yield
+    except (FileError, serialization.UnknownObjectError):
+        raise
+    except RecursionError as e:
+        raise FileError(f"The configuration in {name} is nested too deep.") from e
+    except Exception as e:
+        kind = "" if isinstance(e, ValueError) else f"{type(e).__name__}: "
+        raise FileError(f"No model can be made of the configuration in {name}. {kind}{e}") from e
 
 
 def restore_loss_scale(model, reader):
