@@ -1,5 +1,6 @@
 """Operation: what layers, ops in a graph and user-defined operations have in common."""
 
+import functools
 import inspect
 import re
 
@@ -111,10 +112,13 @@ class Operation:
         return self._tensors_of("output")
 
 
+_signature = functools.lru_cache(1024)(inspect.signature)
+
+
 def _bound_arguments(cls, args, kwargs):
     """The constructor's arguments by name, if simple enough to be a config; else None."""
     try:
-        signature = inspect.signature(cls.__init__)
+        signature = _signature(cls.__init__)
         bound = signature.bind(None, *args, **kwargs)
     except (TypeError, ValueError):
         return None

@@ -141,6 +141,11 @@ class Sequential(Model):
         self.__dict__["_functional"] = functional
         self.built = True
 
+    def build_from_config(self, config):
+        """Build from what `get_build_config` gave, unless the layers' own entry has done it."""
+        if self._functional is None:
+            super().build_from_config(config)
+
     def _maybe_build(self, arguments):
         first = next(iter(arguments.values()))
         if self._functional is None and hasattr(first, "shape"):
@@ -255,6 +260,8 @@ class Sequential(Model):
         model._maybe_rebuild()
         if model._functional is None and shape is not None and model.layers:
             model.build(tuple(shape) if tree.is_shape(shape) else shape)
+        if "dtype" in config and "name" in config:
+            model.dtype_policy = config["dtype"]
         if config.get("trainable") is False:
             model.trainable = False
         return model

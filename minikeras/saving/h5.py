@@ -47,7 +47,8 @@ class H5Reader:
                 self.file = h5py.File(h5py.h5f.open_file_image(source))
             else:
                 self.file = h5py.File(source, "r", locking=False)
-            self.paths = self._checked_paths()
+            self.members = self._members()
+        self._arrays = {}
 
     def __enter__(self):
         return self
@@ -59,96 +60,117 @@ class H5Reader:
         """Close the file."""
         self.file.close()
 
-    def _checked_paths(self):
-        """All paths in the file, none of which leads out of it."""
-        paths = set()
+    def _members(self):
+        """{path of a group: names in it}; FileError if a path leads out of the file."""
+        members = {"": []}
 
         def visit(path, info):
-            name = path.decode("utf-8", "replace")
+            path = path.decode("utf-8", "replace")
             if info.type != h5py.h5l.TYPE_HARD:
                 raise FileError(
-                    f"{self.name} has a link at '{name}' that leads elsewhere. Weights must be in "
+                    f"{self.name} has a link at '{path}' that leads elsewhere. Weights must be in "
                     "the file itself; such a file is not read."
                 )
-            paths.add(name)
+            parent, _, name = path.rpartition("/")
+            members.setdefault(parent, []).append(name)
+            members.setdefault(path, [])
 
         self.file.id.links.visit(visit, info=True)
-        return paths
+        return members
 
     def __contains__(self, path):
-        return path in self.paths
+        return path in self.members
 
     def group(self, path):
         """The arrays of a group as a mapping, empty if there is no such group."""
+        return StoredArrays(self, path) if path in self.members else {}
+
+    def attributes(self, path):
+        """The attributes of a group as a dict."""
         with reading(self.name):
-            found = self.file[path] if path in self.paths else None
-            if found is None:
-                return {}
-            if not isinstance(found, h5py.Group):
-                raise FileError(f"{self.name}: '{path}' is an array where a group is expected.")
-            return StoredArrays(found, self.name)
+            return dict(self.file[path or "/"].attrs)
+
+    def array(self, path):
+        """The array at a path, checked but not read."""
+        found = self._arrays.get(path)
+        if found is None:
+            with reading(self.name):
+                found = self.file[path]
+                if not isinstance(found, h5py.Dataset):
+                    raise FileError(
+                        f"{self.name}: '{path}' is a group where an array is expected.")
+                check(found, self.name)
+            self._arrays[path] = found
+        return found
 
     def stored_bytes(self):
         """Bytes of all arrays, as far as what is stored can account for them."""
         total = 0
         with reading(self.name):
-            for path in self.paths:
-                found = self.file[path]
+            for path, inside in self.members.items():
+                found = None if inside or not path else self.file[path]
                 if isinstance(found, h5py.Dataset):
-                    total += min(_size(found), most_bytes(found))
+                    check(found, self.name)
+                    self._arrays[path] = found
+                    total += size_of(found)
         return total
 
 
 class StoredArrays(collections.abc.Mapping):
     """The arrays of one group, read when they are asked for."""
 
-    def __init__(self, group, name):
-        self.h5, self.name = group, name
-        self.attrs = group.attrs
+    def __init__(self, reader, path):
+        self.reader, self.path = reader, path
+        self.names = reader.members[path]
+        if not self.names and isinstance(self._object(), h5py.Dataset):
+            raise FileError(f"{reader.name}: '{path}' is an array where a group is expected.")
+
+    def _object(self):
+        with reading(self.reader.name):
+            return self.reader.file[self.path]
 
     def __iter__(self):
-        return iter(self.h5)
+        return iter(self.names)
 
     def __len__(self):
-        return len(self.h5)
+        return len(self.names)
 
-    def _dataset(self, key):
-        if key not in self.h5:
+    @property
+    def attrs(self):
+        """The group's attributes."""
+        return self.reader.attributes(self.path)
+
+    def _array(self, key):
+        if key not in self.names:
             raise KeyError(key)
-        found = self.h5[key]
-        if not isinstance(found, h5py.Dataset):
-            raise FileError(f"{self.name}: '{found.name}' is a group where an array is expected.")
-        check(found, self.name)
-        return found
+        return self.reader.array(f"{self.path}/{key}")
 
     def shape(self, key):
         """Shape of an array, which is not read."""
-        with reading(self.name):
-            return tuple(self._dataset(key).shape)
+        return self._array(key).shape
 
     def __getitem__(self, key):
-        if key not in self.h5:
-            raise KeyError(key)
-        with reading(self.name):
-            return read(self._dataset(key))
+        found = self._array(key)
+        with reading(self.reader.name):
+            return read(found)
 
 
 def check(dataset, name):
     """FileError if an array is not plain numbers in the file itself, or too large for it."""
-    where = f"{name}: the array '{dataset.name}'"
-    dtype = dataset.dtype
-    opaque = dtype == "V2" and _is_bfloat16(dataset)
-    if dtype.kind not in NUMBERS and not opaque:
+    dtype, plan = dataset.dtype, dataset.id.get_create_plist()
+    if dtype.kind not in NUMBERS and not (dtype == "V2" and _is_bfloat16(dataset)):
         raise FileError(
-            f"{where} holds {dtype} where numbers are expected; it is not read."
+            f"{name}: the array '{dataset.name}' holds {dtype} where numbers are expected; it is "
+            "not read."
         )
-    if dataset.is_virtual or dataset.external:
-        raise FileError(f"{where} has its data in another file, which is not read.")
-    size, most = _size(dataset), most_bytes(dataset)
-    if size > most:
+    if plan.get_layout() == h5py.h5d.VIRTUAL or plan.get_external_count():
         raise FileError(
-            f"{where} of shape {tuple(dataset.shape)} would take {size} bytes, but the file has "
-            f"{dataset.id.get_storage_size()} bytes for it. It is damaged, or made to fill the "
+            f"{name}: the array '{dataset.name}' has its data in another file, which is not read.")
+    size, stored = size_of(dataset), dataset.id.get_storage_size()
+    if size > (stored * EXPANSION + SMALL if plan.get_nfilters() else stored):
+        raise FileError(
+            f"{name}: the array '{dataset.name}' of shape {tuple(dataset.shape)} would take {size} "
+            f"bytes, but the file has {stored} bytes for it. It is damaged, or made to fill the "
             "memory."
         )
 
@@ -157,15 +179,9 @@ def _is_bfloat16(dataset):
     return dataset.attrs.get("dtype") in ("bfloat16", b"bfloat16")
 
 
-def _size(dataset):
+def size_of(dataset):
+    """Bytes of an array in memory."""
     return math.prod(dataset.shape or ()) * dataset.dtype.itemsize
-
-
-def most_bytes(dataset):
-    """How large an array may be for its bytes in the file."""
-    stored = dataset.id.get_storage_size()
-    filtered = dataset.id.get_create_plist().get_nfilters()
-    return stored * EXPANSION + SMALL if filtered else stored
 
 
 def read(dataset):

@@ -47,6 +47,8 @@ def read_state(model, source, name, skip_mismatch=False):
         if wrong is None:
             fitting.append((path, saveable, stored))
         elif path.split("/")[0] == "optimizer":
+            if _never_used(stored):
+                continue
             warnings.warn(f"The optimizer begins anew: its state in {name} does not fit: {wrong}.",
                           stacklevel=4)
         else:
@@ -61,6 +63,11 @@ def read_state(model, source, name, skip_mismatch=False):
     with restored_on_failure(model):
         for path, saveable, stored in fitting:
             load_one(path, saveable, stored, name)
+
+
+def _never_used(stored):
+    """Whether the state is that of an optimizer that has not yet met its variables."""
+    return "0" in stored and all(stored.shape(k) == () for k in stored) and not stored["0"]
 
 
 def listed(problems, most=8):
