@@ -1,0 +1,449 @@
+"""Recurrent layers over a whole sequence: LSTM, GRU and the plain cell, and their gradients.
+
+The inputs' part of all steps is one matrix product; then each step is one product with the state
+and a few passes over contiguous rows. Values of a step are held as (rows, batch), a row a unit of
+a gate, so that gates are contiguous. A logistic gate is 0.5 tanh(x / 2) + 0.5, its rows of the
+weights are halved beforehand, and one tanh serves several gates. The bias of the state's part
+stands beside the recurrent weights, against a row of ones under the state.
+
+The forward pass hands on what the backward pass needs. That one finds the slopes of the gates for
+several steps at once, walks back through the steps, and sums the weights' gradients over all steps
+in one product each. `mask`, booleans (batch, time) or None: where False, the state stays.
+
+Weights and gates are in Keras's order: i, f, g, o for the LSTM and z, r, h for the GRU.
+"""
+
+from minikeras.dtypes import Spec
+from minikeras.kernels.registry import kernel
+
+CHUNK = 1 << 16  # elements of a gate over the steps whose slopes are found at once
+
+
+# ---------------------------------------------------------------- what the cells share
+def _sizes(x, u):
+    return x.shape[0], x.shape[1], u.shape[0]
+
+
+def _check(name, x, w, u, bias, states, gates):
+    batch, _, units = _sizes(x, u)
+    wanted = (
+        ("kernel", w, (x.shape[2], gates * units)), ("recurrent kernel", u, (units, gates * units)),
+        ("bias", bias, (2, gates * units) if name == "gru" else (gates * units,)),
+        *(("state", s, (batch, units)) for s in states),
+    )
+    for what, a, shape in wanted:
+        known = [(n, m) for n, m in zip(a.shape, shape) if None not in (n, m)]
+        if len(a.shape) != len(shape) or any(n != m for n, m in known):
+            raise ValueError(
+                f"the {what} must have shape {shape} for inputs of shape {tuple(x.shape)} and "
+                f"{units} units; it has shape {tuple(a.shape)}."
+            )
+
+
+def _outputs(x, u, sequences):
+    """Specs of y and of a state."""
+    batch, time, units = _sizes(x, u)
+    state = Spec((batch, units), x.dtype)
+    return Spec((batch, time, units), x.dtype) if sequences else state, state
+
+
+def _rows(k, matrix, bias, gates):
+    """Weights (n, gates * units) as rows (gates * units, n), with the bias as a last column.
+
+    `gates`: (place among the given gates, factor), in the order of the rows.
+    """
+    units = matrix.shape[1] // (max(g for g, _ in gates) + 1)
+    n = matrix.shape[0]
+    out = k.scratch((len(gates) * units, n + (bias is not None)), matrix.dtype)
+    for i, (gate, factor) in enumerate(gates):
+        rows, given = out[i * units : (i + 1) * units], slice(gate * units, (gate + 1) * units)
+        k(k.xp.multiply, matrix[:, given].T, factor, rows[:, :n])
+        if bias is not None:
+            k(k.xp.multiply, bias[given], factor, rows[:, n])
+    return out
+
+
+def _inputs_part(k, x, rows):
+    """(time, rows, batch): the product of all steps' inputs with the weights."""
+    batch, time, _ = x.shape
+    out = k.scratch((time, rows.shape[0], batch), x.dtype)
+    k(k.xp.matmul, rows, x.transpose(1, 2, 0), out)
+    return out
+
+
+def _start(k, held, state):
+    """The first state in its place, and the row of ones under every state of h."""
+    units = state.shape[1]
+    k(k.xp.copyto, held[0, :units], state.T)
+    if held.shape[1] > units:
+        k(held[:, units].fill, 1)
+
+
+def _finish(k, out, h, units, sequences):
+    """y from the states (time + 1, units + 1, batch), and the last state."""
+    y, last = out
+    k(k.xp.copyto, last, h[-1, :units].T)
+    if sequences:
+        k(k.xp.copyto, y, h[1:, :units].transpose(2, 0, 1))
+    else:
+        k(k.xp.copyto, y, last)
+
+
+def _hold(xp, out, mask, before):
+    """out = before where the mask is False."""
+    out[...] = xp.where(mask, out, before)
+
+
+def _logistic(k, a):
+    """0.5 a + 0.5, in place: the logistic function of x where a = tanh(x / 2)."""
+    k(k.xp.multiply, a, 0.5, a)
+    k(k.xp.add, a, 0.5, a)
+
+
+def _slope(k, a, out):
+    """a (1 - a), the slope of the logistic function by its value."""
+    k(k.xp.multiply, a, a, out)
+    k(k.xp.subtract, a, out, out)
+
+
+def _tanh_slope(k, a, out):
+    """1 - a a, the slope of tanh by its value."""
+    k(k.xp.multiply, a, a, out)
+    k(k.xp.subtract, 1, out, out)
+
+
+def _steps(time, units, batch):
+    """Slices of steps from the last to the first, for whose gates the slopes are found at once."""
+    n = max(1, CHUNK // max(1, units * batch))
+    return [(max(0, stop - n), stop) for stop in range(time, 0, -n)]
+
+
+class _Masks:
+    """The mask by steps: (time, 1, batch) booleans, and the two weights of a blend."""
+
+    def __init__(self, k, mask, dtype=None):
+        self.k, self.given = k, mask is not None
+        if not self.given:
+            return
+        batch, time = mask.shape
+        self.on = k.scratch((time, 1, batch), mask.dtype)
+        k(k.xp.copyto, self.on[:, 0], mask.T)
+        if dtype is not None:
+            self.new, self.old = (k.scratch(self.on.shape, dtype) for _ in range(2))
+            k(k.xp.copyto, self.new, self.on)
+            k(k.xp.subtract, 1, self.new, self.old)
+
+    def hold(self, t, out, before):
+        if self.given:
+            self.k(_hold, self.k.xp, out, self.on[t], before)
+
+    def split(self, t, d, kept):
+        """d becomes its part that goes through the step, `kept` the part that goes round it."""
+        if self.given:
+            self.k(self.k.xp.multiply, d, self.old[t], kept)
+            self.k(self.k.xp.multiply, d, self.new[t], d)
+
+    def rejoin(self, d, kept):
+        if self.given:
+            self.k(self.k.xp.add, d, kept, d)
+
+
+class _Back:
+    """The gradient on its way back: what enters at each step, and the sums at the end."""
+
+    def __init__(self, k, g_y, sequences):
+        self.k, self.g_y, self.sequences = k, g_y, sequences
+
+    def enter(self, t, dh):
+        if self.sequences:
+            self.k(self.k.xp.add, dh, self.g_y[:, t].T, dh)
+
+    def first(self, g_h, dh):
+        """The gradient of the last state; without sequences, y is that state too."""
+        if self.sequences:
+            self.k(self.k.xp.copyto, dh, g_h.T)
+        else:
+            self.k(self.k.xp.add, g_h.T, self.g_y.T, dh)
+
+    def inputs(self, dz, x, w, gates, dx, dw):
+        """dx and dw from dz (rows, time, batch), the rows in the order `gates`."""
+        k, xp = self.k, self.k.xp
+        batch, time, n = x.shape
+        units = w.shape[1] // len(gates)
+        flat = k.view(dz, (dz.shape[0], time * batch))
+        by_time, d = k.scratch((time, batch, n), x.dtype), k.scratch((dz.shape[0], n), x.dtype)
+        steps = k.view(by_time, (time * batch, n))
+        k(xp.copyto, by_time, x.transpose(1, 0, 2))
+        k(xp.matmul, flat, steps, d)
+        rows = _rows(k, w, None, [(g, 1) for g in gates])
+        for i, g in enumerate(gates):
+            part = slice(i * units, (i + 1) * units)
+            k(xp.copyto, dw[:, g * units : (g + 1) * units], d[part].T)
+        k(xp.matmul, flat.T, rows, steps)
+        k(xp.copyto, dx, by_time.transpose(1, 0, 2))
+
+    def states(self, dz, h, gates, du, db):
+        """du and the bias's gradient from dz and the states (time + 1, units + 1, batch)."""
+        k, xp = self.k, self.k.xp
+        time, batch = dz.shape[1:]
+        units = du.shape[0]
+        by_row = k.scratch((h.shape[1], time, batch), dz.dtype)
+        d = k.scratch((dz.shape[0], h.shape[1]), dz.dtype)
+        k(xp.copyto, by_row, h[:time].transpose(1, 0, 2))
+        flat = k.view(by_row, (h.shape[1], time * batch))
+        k(xp.matmul, k.view(dz, (dz.shape[0], time * batch)), flat.T, d)
+        for i, g in enumerate(gates):
+            part, own = slice(i * units, (i + 1) * units), slice(g * units, (g + 1) * units)
+            k(xp.copyto, du[:, own], d[part, :units].T)
+            k(xp.copyto, db[own], d[part, units])
+
+
+# ---------------------------------------------------------------- LSTM
+LSTM_GATES = ((2, 1.0), (0, 0.5), (1, 0.5), (3, 0.5))  # rows g, i, f, o: the logistic ones together
+
+
+def _lstm_spec(x, w, u, b, h0, c0, mask, sequences):
+    _check("lstm", x, w, u, b, (h0, c0), 4)
+    batch, time, units = _sizes(x, u)
+    y, state = _outputs(x, u, sequences)
+    after = None if time is None else time + 1
+    sizes = ((time, 4 * units), (time, units), (after, units), (after, units + 1))
+    return (y, state, state, *(Spec((*s, batch), x.dtype) for s in sizes))
+
+
+@kernel("opaque", _lstm_spec)
+def lstm_steps(k, out, x, w, u, b, h0, c0, mask, sequences):
+    """(y, h, c, gates, tanh of the cells, cells, states); see the module's docstring."""
+    y, last_h, last_c, gates, squashed, c, h = out
+    xp, (_, time, n) = k.xp, _sizes(x, u)
+    weights, masks = _rows(k, u, b, LSTM_GATES), _Masks(k, mask)
+    inputs = _inputs_part(k, x, _rows(k, w, None, LSTM_GATES))
+    part = k.scratch((n, x.shape[0]), x.dtype)
+    _start(k, h, h0)
+    _start(k, c, c0)
+    for t in range(time):
+        z, cell, state = gates[t], c[t + 1], h[t + 1, :n]
+        k(xp.matmul, weights, h[t], z)
+        k(xp.add, z, inputs[t], z)
+        k(xp.tanh, z, z)
+        _logistic(k, z[n:])
+        k(xp.multiply, z[:n], z[n : 2 * n], part)
+        k(xp.multiply, z[2 * n : 3 * n], c[t], cell)
+        k(xp.add, cell, part, cell)
+        k(xp.tanh, cell, squashed[t])
+        k(xp.multiply, squashed[t], z[3 * n :], state)
+        masks.hold(t, cell, c[t])
+        masks.hold(t, state, h[t, :n])
+    k(xp.copyto, last_c, c[-1].T)
+    _finish(k, (y, last_h), h, n, sequences)
+
+
+def _lstm_slopes(k, gates, squashed, c, n, out):
+    """Factors of dc for g, i, f, then of dh for o and for the cell: (steps, 5 n, batch)."""
+    g, i, f, o = (gates[:, j * n : (j + 1) * n] for j in range(4))
+    to_g, to_i, to_f, to_o, to_c = (out[:, j * n : (j + 1) * n] for j in range(5))
+    mul = k.xp.multiply
+    _slope(k, gates[:, n:], out[:, n : 4 * n])
+    _tanh_slope(k, g, to_g)
+    k(mul, to_g, i, to_g)
+    k(mul, to_i, g, to_i)
+    k(mul, to_f, c, to_f)
+    k(mul, to_o, squashed, to_o)
+    _tanh_slope(k, squashed, to_c)
+    k(mul, to_c, o, to_c)
+
+
+def _lstm_gradient_spec(g_y, g_h, g_c, x, w, u, mask, *kept, sequences):
+    bias = Spec((u.shape[1],), u.dtype)
+    return tuple(Spec(tuple(a.shape), a.dtype) for a in (x, w, u, bias, g_h, g_c))
+
+
+@kernel("opaque", _lstm_gradient_spec)
+def lstm_gradient(k, out, g_y, g_h, g_c, x, w, u, mask, gates, squashed, c, h, sequences):
+    """(dx, dw, du, db, dh0, dc0) by backpropagation through time."""
+    dx, dw, du, db, dh0, dc0 = out
+    xp, (batch, time, n) = k.xp, _sizes(x, u)
+    mul, order = xp.multiply, [g for g, _ in LSTM_GATES]
+    masks, back = _Masks(k, mask, x.dtype), _Back(k, g_y, sequences)
+    weights = k.scratch((n, 4 * n), x.dtype)
+    k(xp.copyto, weights, _rows(k, u, None, [(g, 1) for g in order]).T)
+    dh, dc, part, kept_h, kept_c = (k.scratch((n, batch), x.dtype) for _ in range(5))
+    dz = k.scratch((4 * n, time, batch), x.dtype)
+    by_gate = k.view(dz, (4, n, time, batch))
+    back.first(g_h, dh)
+    k(xp.copyto, dc, g_c.T)
+    chunks = _steps(time, 5 * n, batch)
+    slopes = k.scratch((chunks[0][1] - chunks[0][0] if chunks else 0, 5 * n, batch), x.dtype)
+    for start, stop in chunks:
+        some = slice(start, stop)
+        _lstm_slopes(k, gates[some], squashed[some], c[some], n, slopes[: stop - start])
+        for t in range(stop - 1, start - 1, -1):
+            s = slopes[t - start]
+            back.enter(t, dh)
+            masks.split(t, dh, kept_h)
+            masks.split(t, dc, kept_c)
+            k(mul, dh, s[4 * n :], part)
+            k(xp.add, dc, part, dc)
+            k(mul, k.view(s[: 3 * n], (3, n, batch)), dc, by_gate[:3, :, t])
+            k(mul, dh, s[3 * n : 4 * n], by_gate[3, :, t])
+            k(mul, dc, gates[t, 2 * n : 3 * n], dc)
+            k(xp.matmul, weights, dz[:, t], dh)
+            masks.rejoin(dh, kept_h)
+            masks.rejoin(dc, kept_c)
+    k(xp.copyto, dh0, dh.T)
+    k(xp.copyto, dc0, dc.T)
+    back.inputs(dz, x, w, order, dx, dw)
+    back.states(dz, h, order, du, db)
+
+
+# ---------------------------------------------------------------- GRU, reset after the product
+GRU_GATES = ((0, 0.5), (1, 0.5), (2, 1.0))
+
+
+def _gru_spec(x, w, u, b, h0, mask, sequences):
+    _check("gru", x, w, u, b, (h0,), 3)
+    batch, time, units = _sizes(x, u)
+    after = None if time is None else time + 1
+    kept = Spec((time, 4 * units, batch), x.dtype), Spec((after, units + 1, batch), x.dtype)
+    return (*_outputs(x, u, sequences), *kept)
+
+
+@kernel("opaque", _gru_spec)
+def gru_steps(k, out, x, w, u, b, h0, mask, sequences):
+    """(y, h, gates, states); b (2, 3 units): of the inputs' and of the state's part.
+
+    gates: rows z, r, the state's part p of the candidate, and the candidate tanh(x + r p).
+    """
+    y, last, gates, h = out
+    xp, (batch, time, n) = k.xp, _sizes(x, u)
+    bias = k.scratch((3 * n,), x.dtype)
+    k(xp.copyto, bias, b[1])
+    k(xp.add, bias[: 2 * n], b[0, : 2 * n], bias[: 2 * n])
+    weights, masks = _rows(k, u, bias, GRU_GATES), _Masks(k, mask)
+    inputs = _inputs_part(k, x, _rows(k, w, None, GRU_GATES))
+    column = k.view(b[0, 2 * n :], (n, 1))
+    k(xp.add, inputs[:, 2 * n :], column, inputs[:, 2 * n :])
+    part = k.scratch((n, batch), x.dtype)
+    _start(k, h, h0)
+    for t in range(time):
+        a, state, before = gates[t], h[t + 1, :n], h[t, :n]
+        k(xp.matmul, weights, h[t], a[: 3 * n])
+        k(xp.add, a[: 2 * n], inputs[t, : 2 * n], a[: 2 * n])
+        k(xp.tanh, a[: 2 * n], a[: 2 * n])
+        _logistic(k, a[: 2 * n])
+        k(xp.multiply, a[n : 2 * n], a[2 * n : 3 * n], part)
+        k(xp.add, part, inputs[t, 2 * n :], part)
+        k(xp.tanh, part, a[3 * n :])
+        k(xp.subtract, before, a[3 * n :], part)
+        k(xp.multiply, part, a[:n], part)
+        k(xp.add, part, a[3 * n :], state)
+        masks.hold(t, state, before)
+    _finish(k, (y, last), h, n, sequences)
+
+
+def _gru_slopes(k, gates, before, n, out):
+    """Factors of dh for the candidate, z, r and the state's part p: (steps, 4 n, batch)."""
+    z, r, p, new = (gates[:, j * n : (j + 1) * n] for j in range(4))
+    to_new, to_z, to_r, to_p = (out[:, j * n : (j + 1) * n] for j in range(4))
+    mul = k.xp.multiply
+    _tanh_slope(k, new, to_new)
+    k(k.xp.subtract, 1, z, to_p)
+    k(mul, to_new, to_p, to_new)
+    _slope(k, z, to_z)
+    k(k.xp.subtract, before, new, to_p)
+    k(mul, to_z, to_p, to_z)
+    _slope(k, r, to_r)
+    k(mul, to_r, p, to_r)
+    k(mul, to_r, to_new, to_r)
+    k(mul, to_new, r, to_p)
+
+
+def _gru_gradient_spec(g_y, g_h, x, w, u, mask, *kept, sequences):
+    bias = Spec((2, u.shape[1]), u.dtype)
+    return tuple(Spec(tuple(a.shape), a.dtype) for a in (x, w, u, bias, g_h))
+
+
+@kernel("opaque", _gru_gradient_spec)
+def gru_gradient(k, out, g_y, g_h, x, w, u, mask, gates, h, sequences):
+    """(dx, dw, du, db, dh0) by backpropagation through time."""
+    dx, dw, du, db, dh0 = out
+    xp, (batch, time, n) = k.xp, _sizes(x, u)
+    masks, back = _Masks(k, mask, x.dtype), _Back(k, g_y, sequences)
+    weights = k.scratch((n, 3 * n), x.dtype)
+    k(xp.copyto, weights, u)
+    dh, part, kept = (k.scratch((n, batch), x.dtype) for _ in range(3))
+    dz = k.scratch((4 * n, time, batch), x.dtype)  # rows: candidate, z, r, p
+    by_gate = k.view(dz, (4, n, time, batch))
+    back.first(g_h, dh)
+    chunks = _steps(time, 4 * n, batch)
+    slopes = k.scratch((chunks[0][1] - chunks[0][0] if chunks else 0, 4 * n, batch), x.dtype)
+    for start, stop in chunks:
+        some = slice(start, stop)
+        _gru_slopes(k, gates[some], h[some, :n], n, slopes[: stop - start])
+        for t in range(stop - 1, start - 1, -1):
+            back.enter(t, dh)
+            masks.split(t, dh, kept)
+            k(xp.multiply, k.view(slopes[t - start], (4, n, batch)), dh, by_gate[:, :, t])
+            k(xp.matmul, weights, dz[n:, t], part)
+            k(xp.multiply, dh, gates[t, :n], dh)
+            k(xp.add, dh, part, dh)
+            masks.rejoin(dh, kept)
+    k(xp.copyto, dh0, dh.T)
+    back.inputs(dz[: 3 * n], x, w, (2, 0, 1), dx, dw)
+    back.states(dz[n:], h, (0, 1, 2), du, db[1])
+    k(xp.copyto, db[0, : 2 * n], db[1, : 2 * n])
+    k(xp.sum, k.view(dz[:n], (n, time * batch)), 1, None, db[0, 2 * n :])
+
+
+# ---------------------------------------------------------------- the plain cell
+def _simple_spec(x, w, u, b, h0, mask, sequences):
+    _check("simple_rnn", x, w, u, b, (h0,), 1)
+    batch, time, units = _sizes(x, u)
+    after = None if time is None else time + 1
+    kept = Spec((time, units, batch), x.dtype), Spec((after, units + 1, batch), x.dtype)
+    return (*_outputs(x, u, sequences), *kept)
+
+
+@kernel("opaque", _simple_spec)
+def simple_rnn_steps(k, out, x, w, u, b, h0, mask, sequences):
+    """(y, h, new states, states): h = tanh(x w + h u + b)."""
+    y, last, new, h = out
+    xp, (_, time, n) = k.xp, _sizes(x, u)
+    weights, masks = _rows(k, u, b, ((0, 1.0),)), _Masks(k, mask)
+    inputs = _inputs_part(k, x, _rows(k, w, None, ((0, 1.0),)))
+    _start(k, h, h0)
+    for t in range(time):
+        k(xp.matmul, weights, h[t], new[t])
+        k(xp.add, new[t], inputs[t], new[t])
+        k(xp.tanh, new[t], new[t])
+        k(xp.copyto, h[t + 1, :n], new[t])
+        masks.hold(t, h[t + 1, :n], h[t, :n])
+    _finish(k, (y, last), h, n, sequences)
+
+
+def _simple_gradient_spec(g_y, g_h, x, w, u, mask, *kept, sequences):
+    bias = Spec((u.shape[1],), u.dtype)
+    return tuple(Spec(tuple(a.shape), a.dtype) for a in (x, w, u, bias, g_h))
+
+
+@kernel("opaque", _simple_gradient_spec)
+def simple_rnn_gradient(k, out, g_y, g_h, x, w, u, mask, new, h, sequences):
+    """(dx, dw, du, db, dh0) by backpropagation through time."""
+    dx, dw, du, db, dh0 = out
+    xp, (batch, time, n) = k.xp, _sizes(x, u)
+    masks, back = _Masks(k, mask, x.dtype), _Back(k, g_y, sequences)
+    weights = k.scratch((n, n), x.dtype)
+    k(xp.copyto, weights, u)
+    dh, part, kept = (k.scratch((n, batch), x.dtype) for _ in range(3))
+    dz = k.scratch((n, time, batch), x.dtype)
+    back.first(g_h, dh)
+    for t in range(time - 1, -1, -1):
+        back.enter(t, dh)
+        masks.split(t, dh, kept)
+        _tanh_slope(k, new[t], part)
+        k(xp.multiply, part, dh, dz[:, t])
+        k(xp.matmul, weights, dz[:, t], dh)
+        masks.rejoin(dh, kept)
+    k(xp.copyto, dh0, dh.T)
+    back.inputs(dz, x, w, (0,), dx, dw)
+    back.states(dz, h, (0,), du, db)

@@ -1,0 +1,175 @@
+"""Ops that recurrent layers are made of: whole sequences through an LSTM, a GRU, a plain cell.
+
+Internal; the layers prepare their arguments. All tensors have one dtype, float32 or float64; `mask`
+is booleans (batch, time), False where the state stays, or None. First derivatives are kernels too.
+Derivatives of higher order go through the same formulas step by step.
+"""
+
+from minikeras.core.gradient import gradient, same_tensor
+from minikeras.core.op import RECORDING, op
+from minikeras.core.operators import OPS
+from minikeras.core.scopes import state as thread
+from minikeras.kernels import recurrent as _kernels  # noqa: F401 (their table)
+from minikeras.ops.indexing import where
+from minikeras.ops.shaping import expand_dims, stack
+
+DECLARES_FOR_ITS_CALLERS = True
+
+
+# ---------------------------------------------------------------- steps along the time axis
+@op(vjp=(lambda xp, g, _y, _x: xp.concatenate(
+    *(xp.reshape(d, shape=(d.shape[0], 1, *d.shape[1:])) for d in g), axis=1),), outs="many")
+def time_steps(xp, x):
+    """The slices x[:, 0], x[:, 1], ... of (batch, time, ...); one gradient for all of them."""
+    return tuple(xp.slice_view(x, key=(slice(None), t)) for t in range(x.shape[1]))
+
+
+# ---------------------------------------------------------------- gradients
+def _zero_if_none(xp, g, like):
+    return xp.filled(like, value=0, dtype=like.dtype) if g is None else g
+
+
+def _step_by_step(step, g, x, weights, states, mask, sequences):
+    """Gradients to x, the weights and the states, recorded for an outer tape.
+
+    `step(x_t, states, *weights)` gives the new states; h is the first of them.
+    """
+    outer, thread.deep = thread.deep, True  # what is recorded here is differentiated twice
+    try:
+        own = [same_tensor(t) for t in (x, *weights, *states)]  # paths between them don't count
+        n = 1 + len(weights)
+        outputs = _run(step, own[0], own[1:n], own[n:], mask, sequences)
+        pairs = [(o, d) for o, d in zip(outputs, g) if d is not None]
+        return gradient([o for o, _ in pairs], own, [d for _, d in pairs])
+    finally:
+        thread.deep = outer
+
+
+def _run(step, x, weights, states, mask, sequences):
+    """(y, *last states) by ops, step by step."""
+    steps = time_steps(x)
+    masks = (None,) * len(steps) if mask is None else time_steps(expand_dims(mask, -1))
+    ys = []
+    for x_t, on in zip(steps, masks):
+        new = step(x_t, states, *weights)
+        if on is not None:
+            new = [where(on, a, b) for a, b in zip(new, states)]
+        states = new
+        ys.append(states[0])
+    return (stack(ys, axis=1) if sequences else states[0], *states)
+
+
+def _vjp(step, name, n_weights=3):
+    """The joint vjp of an op of (x, weights, states, mask)."""
+
+    def run(xp, g, y, tensors, sequences):
+        x, mask = tensors[0], tensors[-1]
+        if xp is RECORDING:
+            weights, states = tensors[1 : 1 + n_weights], tensors[1 + n_weights : -1]
+            found = _step_by_step(step, g, x, weights, states, mask, sequences)
+        else:
+            g = [_zero_if_none(xp, d, like) for d, like in zip(g, y)]
+            u, w, kept = tensors[2], tensors[1], y[len(g) :]
+            found = getattr(xp, name)(*g, x, w, u, mask, *kept, sequences=sequences)
+        return (*found, None)
+
+    return run
+
+
+# ---------------------------------------------------------------- LSTM
+def _gates(z, n):
+    units = z.shape[-1] // n
+    return [z[..., i * units : (i + 1) * units] for i in range(n)]
+
+
+def _lstm_step(x, states, w, u, b):
+    h, c = states
+    i, f, g, o = _gates(x @ w + h @ u + b, 4)
+    sigmoid, tanh = OPS["sigmoid"], OPS["tanh"]
+    c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+    return [sigmoid(o) * tanh(c), c]
+
+
+_lstm_gradient = _vjp(_lstm_step, "lstm_gradient")
+
+
+def _lstm_vjp(xp, g, y, x, w, u, _b, _h0, _c0, mask, sequences):
+    return _lstm_gradient(xp, g, y, (x, w, u, _b, _h0, _c0, mask), sequences)
+
+
+@op(vjp=_lstm_vjp, joint=True, tensors=7, outs=3, keeps=True)
+def lstm(xp, x, w, u, b, h0, c0, mask, sequences=False):
+    """(y, h, c): an LSTM over (batch, time, features), and its last states.
+
+    z = x_t w + h u + b, cut into i, f, g, o; c <- logistic(f) c + logistic(i) tanh(g);
+    h <- logistic(o) tanh(c).
+
+    Args:
+        x: `(batch, time, features)`.
+        w, u, b: `(features, 4 units)`, `(units, 4 units)`, `(4 units,)`.
+        h0, c0: `(batch, units)`.
+        mask: booleans `(batch, time)` or None.
+        sequences: whether y is h after every step, `(batch, time, units)`, or the last.
+
+    Reference: S. Hochreiter, J. Schmidhuber 1997, Long short-term memory.
+    """
+    if xp is RECORDING:
+        return (None,) * 7  # the vjp starts from the arguments
+    return xp.lstm_steps(x, w, u, b, h0, c0, mask, sequences=sequences)
+
+
+# ---------------------------------------------------------------- GRU
+def _gru_step(x, states, w, u, b):
+    (h,) = states
+    xz, xr, xh = _gates(x @ w + b[0], 3)
+    hz, hr, hh = _gates(h @ u + b[1], 3)
+    sigmoid, tanh = OPS["sigmoid"], OPS["tanh"]
+    z = sigmoid(xz + hz)
+    new = tanh(xh + sigmoid(xr + hr) * hh)
+    return [z * h + (1 - z) * new]
+
+
+_gru_gradient = _vjp(_gru_step, "gru_gradient")
+
+
+def _gru_vjp(xp, g, y, x, w, u, b, _h0, mask, sequences):
+    return _gru_gradient(xp, g, y, (x, w, u, b, _h0, mask), sequences)
+
+
+@op(vjp=_gru_vjp, joint=True, tensors=6, outs=2, keeps=True)
+def gru(xp, x, w, u, b, h0, mask, sequences=False):
+    """(y, h): a GRU whose reset gate acts after the product with the state.
+
+    a = x_t w + b[0], p = h u + b[1], each cut into z, r, h; z = logistic(a_z + p_z),
+    r = logistic(a_r + p_r), new = tanh(a_h + r p_h); h <- z h + (1 - z) new.
+
+    Args: as of `lstm`, with 3 units in place of 4 and b of shape `(2, 3 units)`.
+
+    Reference: K. Cho et al. 2014, arXiv:1406.1078, in the form of cuDNN.
+    """
+    if xp is RECORDING:
+        return (None,) * 4
+    return xp.gru_steps(x, w, u, b, h0, mask, sequences=sequences)
+
+
+# ---------------------------------------------------------------- the plain cell
+def _simple_step(x, states, w, u, b):
+    return [OPS["tanh"](x @ w + states[0] @ u + b)]
+
+
+_simple_gradient = _vjp(_simple_step, "simple_rnn_gradient")
+
+
+def _simple_vjp(xp, g, y, x, w, u, _b, _h0, mask, sequences):
+    return _simple_gradient(xp, g, y, (x, w, u, _b, _h0, mask), sequences)
+
+
+@op(vjp=_simple_vjp, joint=True, tensors=6, outs=2, keeps=True)
+def simple_rnn(xp, x, w, u, b, h0, mask, sequences=False):
+    """(y, h) with h <- tanh(x_t w + h u + b). Args: as of `lstm`, with units in place of 4 units.
+
+    Reference: J. L. Elman 1990, Finding structure in time.
+    """
+    if xp is RECORDING:
+        return (None,) * 4
+    return xp.simple_rnn_steps(x, w, u, b, h0, mask, sequences=sequences)
