@@ -118,6 +118,10 @@ def _steps(time, units, batch):
     return [(max(0, stop - n), stop) for stop in range(time, 0, -n)]
 
 
+def _longest(chunks):
+    return chunks[0][1] - chunks[0][0] if chunks else 0
+
+
 class _Masks:
     """The mask by steps: (time, 1, batch) booleans, and the two weights of a blend."""
 
@@ -264,32 +268,32 @@ def lstm_gradient(k, out, g_y, g_h, g_c, x, w, u, mask, gates, squashed, c, h, s
     dx, dw, du, db, dh0, dc0 = out
     xp, (batch, time, n) = k.xp, _sizes(x, u)
     mul, order = xp.multiply, [g for g, _ in LSTM_GATES]
-    masks, back = _Masks(k, mask, x.dtype), _Back(k, g_y, sequences)
+    masks, back, gate = _Masks(k, mask, x.dtype), _Back(k, g_y, sequences), (3, n, batch)
     weights = k.scratch((n, 4 * n), x.dtype)
     k(xp.copyto, weights, _rows(k, u, None, [(g, 1) for g in order]).T)
     dh, dc, part, kept_h, kept_c = (k.scratch((n, batch), x.dtype) for _ in range(5))
     dz = k.scratch((4 * n, time, batch), x.dtype)
-    by_gate = k.view(dz, (4, n, time, batch))
     back.first(g_h, dh)
     k(xp.copyto, dc, g_c.T)
     chunks = _steps(time, 5 * n, batch)
-    slopes = k.scratch((chunks[0][1] - chunks[0][0] if chunks else 0, 5 * n, batch), x.dtype)
+    slopes, some_dz = (k.scratch((_longest(chunks), m * n, batch), x.dtype) for m in (5, 4))
     for start, stop in chunks:
         some = slice(start, stop)
         _lstm_slopes(k, gates[some], squashed[some], c[some], n, slopes[: stop - start])
         for t in range(stop - 1, start - 1, -1):
-            s = slopes[t - start]
+            s, d = slopes[t - start], some_dz[t - start]
             back.enter(t, dh)
             masks.split(t, dh, kept_h)
             masks.split(t, dc, kept_c)
             k(mul, dh, s[4 * n :], part)
             k(xp.add, dc, part, dc)
-            k(mul, k.view(s[: 3 * n], (3, n, batch)), dc, by_gate[:3, :, t])
-            k(mul, dh, s[3 * n : 4 * n], by_gate[3, :, t])
+            k(mul, k.view(s[: 3 * n], gate), dc, k.view(d[: 3 * n], gate))
+            k(mul, dh, s[3 * n : 4 * n], d[3 * n :])
             k(mul, dc, gates[t, 2 * n : 3 * n], dc)
-            k(xp.matmul, weights, dz[:, t], dh)
+            k(xp.matmul, weights, d, dh)
             masks.rejoin(dh, kept_h)
             masks.rejoin(dc, kept_c)
+        k(xp.copyto, dz[:, some], some_dz[: stop - start].transpose(1, 0, 2))
     k(xp.copyto, dh0, dh.T)
     k(xp.copyto, dc0, dc.T)
     back.inputs(dz, x, w, order, dx, dw)
@@ -373,21 +377,22 @@ def gru_gradient(k, out, g_y, g_h, x, w, u, mask, gates, h, sequences):
     k(xp.copyto, weights, u)
     dh, part, kept = (k.scratch((n, batch), x.dtype) for _ in range(3))
     dz = k.scratch((4 * n, time, batch), x.dtype)  # rows: candidate, z, r, p
-    by_gate = k.view(dz, (4, n, time, batch))
     back.first(g_h, dh)
     chunks = _steps(time, 4 * n, batch)
-    slopes = k.scratch((chunks[0][1] - chunks[0][0] if chunks else 0, 4 * n, batch), x.dtype)
+    slopes, some_dz = (k.scratch((_longest(chunks), 4 * n, batch), x.dtype) for _ in range(2))
     for start, stop in chunks:
         some = slice(start, stop)
         _gru_slopes(k, gates[some], h[some, :n], n, slopes[: stop - start])
         for t in range(stop - 1, start - 1, -1):
+            s, d = slopes[t - start], some_dz[t - start]
             back.enter(t, dh)
             masks.split(t, dh, kept)
-            k(xp.multiply, k.view(slopes[t - start], (4, n, batch)), dh, by_gate[:, :, t])
-            k(xp.matmul, weights, dz[n:, t], part)
+            k(xp.multiply, k.view(s, (4, n, batch)), dh, k.view(d, (4, n, batch)))
+            k(xp.matmul, weights, d[n:], part)
             k(xp.multiply, dh, gates[t, :n], dh)
             k(xp.add, dh, part, dh)
             masks.rejoin(dh, kept)
+        k(xp.copyto, dz[:, some], some_dz[: stop - start].transpose(1, 0, 2))
     k(xp.copyto, dh0, dh.T)
     back.inputs(dz[: 3 * n], x, w, (2, 0, 1), dx, dw)
     back.states(dz[n:], h, (0, 1, 2), du, db[1])
@@ -434,16 +439,21 @@ def simple_rnn_gradient(k, out, g_y, g_h, x, w, u, mask, new, h, sequences):
     masks, back = _Masks(k, mask, x.dtype), _Back(k, g_y, sequences)
     weights = k.scratch((n, n), x.dtype)
     k(xp.copyto, weights, u)
-    dh, part, kept = (k.scratch((n, batch), x.dtype) for _ in range(3))
+    dh, kept = (k.scratch((n, batch), x.dtype) for _ in range(2))
     dz = k.scratch((n, time, batch), x.dtype)
     back.first(g_h, dh)
-    for t in range(time - 1, -1, -1):
-        back.enter(t, dh)
-        masks.split(t, dh, kept)
-        _tanh_slope(k, new[t], part)
-        k(xp.multiply, part, dh, dz[:, t])
-        k(xp.matmul, weights, dz[:, t], dh)
-        masks.rejoin(dh, kept)
+    chunks = _steps(time, n, batch)
+    some_dz = k.scratch((_longest(chunks), n, batch), x.dtype)
+    for start, stop in chunks:
+        _tanh_slope(k, new[start:stop], some_dz[: stop - start])
+        for t in range(stop - 1, start - 1, -1):
+            d = some_dz[t - start]
+            back.enter(t, dh)
+            masks.split(t, dh, kept)
+            k(xp.multiply, d, dh, d)
+            k(xp.matmul, weights, d, dh)
+            masks.rejoin(dh, kept)
+        k(xp.copyto, dz[:, start:stop], some_dz[: stop - start].transpose(1, 0, 2))
     k(xp.copyto, dh0, dh.T)
     back.inputs(dz, x, w, (0,), dx, dw)
     back.states(dz, h, (0,), du, db)
