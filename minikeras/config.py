@@ -1,5 +1,6 @@
 """Global settings: floatx, epsilon, image data format. Read by dtypes, layers and ops."""
 
+import os
 import warnings
 
 from minikeras.api import namespaces
@@ -11,7 +12,8 @@ _DATA_FORMAT = "channels_last"
 _MAX_EPOCHS = _MAX_STEPS_PER_EPOCH = None
 _FLASH_ATTENTION = None  # True, False, or by itself
 _TRACEBACK_FILTERING = True
-_LISTENERS = []  # called when floatx changes
+_THREADS = None  # as the machine has them
+_LISTENERS = []  # called when floatx or epsilon changes
 
 
 @public("config.floatx", "backend.floatx")
@@ -27,6 +29,8 @@ def set_floatx(value):
     allowed = ("bfloat16", "float16", "float32", "float64")
     if value not in allowed:
         raise ValueError(f"Unknown `floatx` value: {value}. Expected one of {allowed}.")
+    if value == _FLOATX:
+        return
     _FLOATX = str(value)
     for listener in _LISTENERS:
         listener()
@@ -42,7 +46,11 @@ def epsilon():
 def set_epsilon(value):
     """Set the fuzz factor that `epsilon()` returns."""
     global _EPSILON
+    if value == _EPSILON:
+        return
     _EPSILON = value
+    for listener in _LISTENERS:
+        listener()
 
 
 @public("config.image_data_format", "backend.image_data_format")
@@ -94,6 +102,35 @@ def limited(name, value, limit):
 
 
 # ---------------------------------------------------------------- switches
+@public("config.set_threads")
+def set_threads(threads):
+    """Set how many threads compiled steps may use; None: as `threads` finds it by itself.
+
+    Programs that are traced already keep what they have.
+
+    >>> set_threads(2)
+    >>> threads()
+    2
+    >>> set_threads(None)
+    """
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
+        raise ValueError(
+            f"`threads` must be a whole number, at least 1, or None. Received: threads={threads}")
+    global _THREADS
+    _THREADS = threads
+
+
+@public("config.threads")
+def threads():
+    """Threads that compiled steps use: `set_threads`, else OMP_NUM_THREADS, else the cores that
+    this process may run on."""
+    if _THREADS:
+        return _THREADS
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return max(1, min(int(given), cores or 1) if given.isdigit() else cores or 1)
+
+
 @public("config.enable_flash_attention")
 def enable_flash_attention():
     """Let attention choose its kernel by itself (the default)."""

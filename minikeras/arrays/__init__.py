@@ -1,5 +1,6 @@
 """Arrays and devices: the only place that knows whether NumPy or CuPy is at work."""
 
+from minikeras.arrays.blas import one_blas_thread
 from minikeras.arrays.device import (
     Device,
     current_device,
@@ -12,6 +13,7 @@ from minikeras.arrays.device import (
 )
 from minikeras.arrays.library import (
     NUMPY,
+    Placeholder,
     asarray,
     cupy,
     is_array,
@@ -23,6 +25,7 @@ from minikeras.arrays.library import (
 __all__ = [
     "NUMPY",
     "Device",
+    "Placeholder",
     "asarray",
     "cupy",
     "current_device",
@@ -32,6 +35,7 @@ __all__ = [
     "is_array",
     "library_of",
     "ndarray",
+    "one_blas_thread",
     "scope_of",
     "set_default_device",
     "to_host",

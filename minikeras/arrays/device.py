@@ -155,7 +155,7 @@ def device(device_name):
 
 def device_of(array):
     """The Device that holds an array."""
-    if isinstance(array, library.ndarray):
+    if isinstance(array, library.ndarray) or library.library_of(array) is library.NUMPY:
         return CPU
     return Device("gpu", array.device.id)
 

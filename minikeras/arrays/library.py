@@ -70,10 +70,22 @@ def cupy():
     return Library("cupy", module, cupy_overrides)
 
 
+class Placeholder:
+    """What stands for an array while a program is traced: shape and dtype, no values yet."""
+
+    __slots__ = ()
+    library = None
+
+    def get(self):
+        raise NotImplementedError
+
+
 def library_of(array):
     """The library that an array belongs to; None if it is no array."""
     if isinstance(array, ndarray):
         return NUMPY
+    if isinstance(array, Placeholder):
+        return array.library
     if type(array).__module__.split(".")[0] == "cupy" and hasattr(array, "get"):
         return cupy()
     return None

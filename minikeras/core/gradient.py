@@ -6,12 +6,11 @@ from minikeras import tree
 from minikeras.api.registry import public
 from minikeras.arrays import library_of
 from minikeras.arrays.quiet import quiet, restore
-from minikeras.core.op import RECORDING, Node, leaf, op
+from minikeras.core.op import RECORDING, Node, leaf, namespace, op
 from minikeras.core.operators import OPS
 from minikeras.core.scopes import state
 from minikeras.core.tensor import Convertible, Tensor, to_tensor
 from minikeras.dtypes import is_float
-from minikeras.kernels import registry
 
 
 # ---------------------------------------------------------------- the backward pass
@@ -65,7 +64,7 @@ def _add(grads, node, index, g, recording):
     if held[index] is None:
         held[index] = g
     else:
-        xp = RECORDING if recording else registry.eager(library_of(g))
+        xp = RECORDING if recording else namespace((g, held[index]))
         held[index] = xp.add(held[index], g)
 
 
@@ -77,8 +76,7 @@ def _propagate(node, g, grads, needed, recording):
     else:
         y = node.y
         tensors = [t._value if type(t) is Tensor else t for t in inputs]
-        first = next(x for x in g if x is not None)
-        xp = registry.eager(library_of(first))
+        xp = namespace([*g, *tensors, *(y if isinstance(y, (tuple, list)) else (y,))])
     if node.outs == 1:
         g = g[0]
     elif not op_.joint:  # a joint vjp is told which outputs have no gradient

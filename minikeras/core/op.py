@@ -15,7 +15,7 @@ import inspect
 import itertools
 
 from minikeras import dtypes, errors
-from minikeras.arrays import ndarray
+from minikeras.arrays import Placeholder, ndarray
 from minikeras.arrays.library import NUMPY, library_of
 from minikeras.arrays.quiet import quiet, restore
 from minikeras.core.keras_tensor import GraphNode, KerasTensor, keras_tensors
@@ -172,6 +172,11 @@ class Op:
             except Exception as e:
                 self.explain(e, tensors, static)
                 raise
+        tracer = state.tracer
+        if tracer is not None:
+            better = tracer.rewritten(self, tensors, static)
+            if better is not None:
+                return better
         raws = [t._value if type(t) is Tensor else t for t in tensors]
         token = quiet()
         try:
@@ -186,10 +191,14 @@ class Op:
         finally:
             restore(token)
         if record and self.vjp:
-            return self.record(tensors, y, static)
-        if self.outs == 1:
-            return Tensor(y[0] if self.keeps else y)
-        return tuple(map(Tensor, y[: self.outs] if self.keeps else y))
+            result = self.record(tensors, y, static)
+        elif self.outs == 1:
+            result = Tensor(y[0] if self.keeps else y)
+        else:
+            result = tuple(map(Tensor, y[: self.outs] if self.keeps else y))
+        if tracer is not None and self.monotone:
+            tracer.made(self, tensors, static, result)
+        return result
 
     def convert(self, tensors):
         """Tensors, numbers (where the op takes them) and None from whatever was given."""
@@ -322,6 +331,8 @@ def _spec(t, numbers):
 
 def namespace(raws):
     """The namespace for raw values: eager on their library, symbolic on Specs, or the tracer."""
+    if state.tracer is not None and any(isinstance(a, Placeholder) for a in raws):
+        return state.tracer
     for a in raws:
         kind = type(a)
         if kind is ndarray:
@@ -329,8 +340,6 @@ def namespace(raws):
         if kind is Spec:
             return registry.SYMBOLIC
         if a is not None and kind not in NUMBERS:
-            if state.tracer is not None and state.tracer.owns(a):
-                return state.tracer
             return registry.eager(library_of(a))
     return _HOST
 

@@ -3,6 +3,7 @@
 import collections
 import threading
 
+from minikeras import config
 from minikeras.api.registry import public
 
 
@@ -24,6 +25,42 @@ class State(threading.local):
 
 
 state = State()
+
+
+class Homes:
+    """How often programs have written to variables' homes: what was read before is out of date."""
+
+    __slots__ = ("writes",)
+
+    def __init__(self):
+        self.writes = 0
+
+
+homes = Homes()
+
+
+class Settings:
+    """How often something changed that a traced step may have read.
+
+    `flags` counts changes of variables' `trainable`, `version` those of attributes.
+    """
+
+    __slots__ = ("flags", "version")
+
+    def __init__(self):
+        self.flags = self.version = 0
+
+
+settings = Settings()
+
+
+def changed():
+    """An attribute has changed: what was traced before is to be traced again."""
+    settings.version += 1
+
+
+config._LISTENERS.append(changed)
+
 
 # Counters behind default names: {prefix: count}; cleared by clear_session.
 _uids = collections.defaultdict(int)

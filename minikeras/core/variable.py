@@ -16,7 +16,7 @@ from minikeras.arrays import (
 from minikeras.core.keras_tensor import KerasTensor
 from minikeras.core.op import leaf
 from minikeras.core.operators import OPS, Operators
-from minikeras.core.scopes import auto_name, current_path, state
+from minikeras.core.scopes import auto_name, current_path, homes, settings, state
 from minikeras.core.tensor import Convertible, Tensor, default_dtype, to_tensor
 
 AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
@@ -75,11 +75,41 @@ class Variable(Convertible, Operators):
         self._regularizer = self._constraint = None
         self._watched = False
         self.leaf = leaf()
-        self._set(_initial(initializer, shape, dtype))
+        tracer, state.tracer = state.tracer, None  # a variable made in a traced step has its value
+        if tracer is not None:
+            tracer.made_variables = True
+        try:
+            self._set(_initial(initializer, shape, dtype))
+        finally:
+            state.tracer = tracer
 
     def _set(self, array):
-        self._array = array
-        self._tensor = Tensor(array, self.leaf if self._trainable or self._watched else None)
+        self._array, self._home = array, None
+        self._connect()
+
+    def _connect(self):
+        """A new tensor for reading; one that gradients are taken for, where that is wanted."""
+        self._tensor = Tensor(
+            self._array, self.leaf if self._trainable or self._watched else None)
+
+    def _settle(self, home):
+        """From here on the values are in memory that programs write to in place (see homes)."""
+        self._array = self._home = home
+        self._shown = -1
+
+    def _reconnect(self):
+        if self._home is None:
+            self._connect()
+        else:
+            self._shown = -1
+
+    def _snapshot(self):
+        """The value as a tensor that stays as it is when a program writes to the home."""
+        if self._shown != homes.writes:
+            self._tensor = Tensor(
+                self._home.copy(), self.leaf if self._trainable or self._watched else None)
+            self._shown = homes.writes
+        return self._tensor
 
     # ------------------------------------------------------------ reading
     def tensor(self):
@@ -88,13 +118,14 @@ class Variable(Convertible, Operators):
             for tape in state.tapes:
                 if tape.watch_accessed_variables and self._trainable:
                     tape._accessed[id(self)] = self
-        value = self._tensor
+        if state.tracer is not None:
+            value = state.tracer.read(self)
+        else:
+            value = self._tensor if self._home is None else self._snapshot()
         if state.stateless is not None:
             own = state.stateless.get_current_value(self)
             if own is not None:
                 value = own if isinstance(own, Tensor) else to_tensor(own)
-        if state.tracer is not None:
-            value = state.tracer.read(self)
         if self.autocast and state.autocast is not None and state.autocast != value.dtype:
             if dtypes.is_float(value.dtype):
                 return OPS["cast"](value, state.autocast)
@@ -107,7 +138,7 @@ class Variable(Convertible, Operators):
     def watch(self):
         """Take gradients with respect to it though it is not trainable."""
         self._watched = True
-        self._set(self._array)
+        self._reconnect()
 
     def numpy(self):
         """A copy of the value as a NumPy array."""
@@ -133,6 +164,9 @@ class Variable(Convertible, Operators):
             state.stateless.add_update((self, value))
         elif state.tracer is not None:
             state.tracer.assign(self, value)
+        elif self._home is not None:
+            self._home[...] = value._value
+            self._shown = -1
         else:
             self._set(value._value)
         return self
@@ -203,8 +237,10 @@ class Variable(Convertible, Operators):
 
     @trainable.setter
     def trainable(self, value):
+        if self._trainable != bool(value):
+            settings.flags += 1
         self._trainable = bool(value)
-        self._set(self._array)
+        self._reconnect()
 
     @property
     def regularizer(self):
@@ -229,7 +265,7 @@ class Variable(Convertible, Operators):
         )
 
     def __len__(self):
-        return len(self._tensor)
+        return len(self.tensor())
 
     def __iter__(self):
         return iter(self.tensor())
@@ -252,8 +288,8 @@ class Variable(Convertible, Operators):
     def __getstate__(self):
         held = dict(self.__dict__)
         held["_array"] = to_host(self._array).copy()
-        for name in ("leaf", "_tensor"):
-            held.pop(name)
+        for name in ("leaf", "_tensor", "_home", "_shown"):
+            held.pop(name, None)
         return held
 
     def __setstate__(self, held):

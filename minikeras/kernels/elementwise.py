@@ -23,7 +23,7 @@ def _binary(name, ufunc, rule):
         k(getattr(k.xp, ufunc), a, b, out=out)
 
     kern = Kernel(name, "ew", rule, run=run)
-    kern.ufunc = ufunc
+    kern.ufunc, kern.inplace = ufunc, True
     return kern
 
 
@@ -32,7 +32,7 @@ def _unary(name, ufunc, rule):
         k(getattr(k.xp, ufunc), a, out=out)
 
     kern = Kernel(name, "ew", rule, run=run)
-    kern.ufunc = ufunc
+    kern.ufunc, kern.inplace = ufunc, True
     return kern
 
 
@@ -221,3 +221,7 @@ def _(k, out, mask, a, b):
 
 def _where(out, mask, a, b):
     NUMPY.copyto(out, NUMPY.where(mask, a, b))
+
+
+for _kernel in (relu, sigmoid, rsqrt, erf, clip_static, copy):
+    _kernel.inplace = True

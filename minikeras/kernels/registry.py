@@ -41,6 +41,8 @@ class Kernel:
         self.run, self.compute, self.roles, self.batch_out = run, compute, roles, batch_out
         self.variants = []
         self.ufunc = None
+        self.inplace = False  # whether the result may lie where an operand of its shape lies
+        self.updates = None  # kernels of optimizers: number of arguments before the variables
         if name in KERNELS and KERNELS[name].rule.__module__ != rule.__module__:
             raise ValueError(f"Two kernels are named {name!r}.")
         KERNELS[name] = self

@@ -42,7 +42,9 @@ def update(scalars, slots, prepare=None):
                 for new, old in _pieces(k, out[i::n], rest[i::n]):
                     rule(k, new, *old, *common, **static)
 
-        return Kernel(rule.__name__, "opaque", specs, run=run)
+        kern = Kernel(rule.__name__, "opaque", specs, run=run)
+        kern.updates = scalars
+        return kern
 
     return declare
 

@@ -8,7 +8,7 @@ import warnings
 from minikeras import initializers, ops
 from minikeras.api.registry import public
 from minikeras.core.operation import to_snake_case
-from minikeras.core.scopes import StatelessScope, auto_name, name_scope, state
+from minikeras.core.scopes import StatelessScope, auto_name, changed, name_scope, state
 from minikeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from minikeras.core.variable import Variable
 from minikeras.optimizers.fused import SideBySide
@@ -76,6 +76,11 @@ class Optimizer:
         self._iterations = self._counter("iteration", 0, "int")
         self._track(self._iterations)
         self._set_learning_rate(learning_rate)
+
+    def __setattr__(self, name, value):
+        if not name.startswith("_") and self.__dict__.get("built"):
+            changed()  # compiled steps hold the old value
+        super().__setattr__(name, value)
 
     def _check_arguments(self, frequency):
         clips = (self.clipnorm, self.clipvalue, self.global_clipnorm)

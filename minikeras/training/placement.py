@@ -3,7 +3,7 @@
 import contextlib
 import functools
 
-from minikeras.arrays import scope_of
+from minikeras.arrays import one_blas_thread, scope_of
 
 
 def at_weights(method):
@@ -11,7 +11,8 @@ def at_weights(method):
 
     @functools.wraps(method)
     def placed(model, *args, **kwargs):
-        with _scope(model):
+        threads = contextlib.nullcontext() if model.run_eagerly else one_blas_thread()
+        with _scope(model), threads:
             return method(model, *args, **kwargs)
 
     return placed

@@ -17,10 +17,11 @@ from minikeras.data.batching import (
 )
 from minikeras.layers.call_spec import signature_of
 from minikeras.layers.tracking import NEVER
-from minikeras.training.compile import CompileLoss, CompileMetrics, as_tensors
+from minikeras.training.compile import CompileLoss, CompileMetrics
 from minikeras.training.interrupts import whole_steps
 from minikeras.training.logs import Logs, number
 from minikeras.training.placement import at_weights
+from minikeras.training.steps import report, step_function
 
 NEVER |= {"optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics", "_compile_config",
           "_optimizer", "train_function", "test_function", "predict_function"}
@@ -54,7 +55,9 @@ class Trainer:
             weighted_metrics: as `metrics`, but weighted by sample and class weights.
             run_eagerly: whether every step runs op by op, to be stepped through.
             steps_per_execution: batches between callbacks.
-            jit_compile: accepted for Keras's sake.
+            jit_compile: "auto": steps are traced once for each shape of a batch, planned and
+                replayed on several threads; what cannot be traced runs op by op, with a warning.
+                True: an error instead of the warning. False: op by op.
             auto_scale_loss: whether mixed_float16 gets a LossScaleOptimizer.
         """
         optimizer = optimizers.get(optimizer)
@@ -82,7 +85,7 @@ class Trainer:
                 "`steps_per_execution` must be a whole number, at least 1. "
                 f"Received: steps_per_execution={steps_per_execution}"
             )
-        self.run_eagerly, self._jit_compile = run_eagerly, jit_compile
+        self.run_eagerly, self.jit_compile = run_eagerly, jit_compile
         self.steps_per_execution = steps_per_execution
         self._loss_tracker = _mean("loss")
         self.stop_training, self.compiled = False, True
@@ -112,6 +115,7 @@ class Trainer:
     @run_eagerly.setter
     def run_eagerly(self, value):
         self._run_eagerly = bool(value)
+        self._forget_functions()
 
     @property
     def jit_compile(self):
@@ -121,6 +125,10 @@ class Trainer:
     @jit_compile.setter
     def jit_compile(self, value):
         self._jit_compile = value
+        self._forget_functions()
+
+    def _forget_functions(self):
+        self.train_function = self.test_function = self.predict_function = None
 
     def get_compile_config(self):
         """What `compile` was given, as plain values."""
@@ -310,34 +318,30 @@ class Trainer:
         steps = ("train_step", "test_step", "compute_loss")
         return all(getattr(type(self), s) is getattr(Trainer, s) for s in steps)
 
-    def _train_batch(self, data):
-        self._check_targets(data)
-        return self.train_step(as_tensors(data))
-
-    def _test_batch(self, data):
-        self._check_targets(data)
-        return self.test_step(as_tensors(data))
-
-    def _predict_batch(self, data):
-        return self.predict_step(as_tensors(data))
-
     def make_train_function(self, force=False):
         """Set `train_function`, which runs `train_step` on a batch."""
         if self.train_function is None or force:
-            self.train_function = self._train_batch
+            self.train_function = step_function(self, "train_step", checks=True)
         return self.train_function
 
     def make_test_function(self, force=False):
         """Set `test_function`, which runs `test_step` on a batch."""
         if self.test_function is None or force:
-            self.test_function = self._test_batch
+            self.test_function = step_function(self, "test_step", checks=True)
         return self.test_function
 
     def make_predict_function(self, force=False):
         """Set `predict_function`, which runs `predict_step` on a batch."""
         if self.predict_function is None or force:
-            self.predict_function = self._predict_batch
+            self.predict_function = step_function(self, "predict_step")
         return self.predict_function
+
+    def program_report(self):
+        """The compiled steps so far, a text: kernels, seconds, memory, what was split and fused.
+
+        Training, evaluation and prediction, one table for each signature of a batch.
+        """
+        return report(self)
 
     # ------------------------------------------------------------ fit
     @at_weights

@@ -1,0 +1,1 @@
+"""Programs: steps that are traced once, planned, and replayed."""

@@ -1,0 +1,38 @@
+"""Better forms of ops, looked for while the forward pass is traced, before it is differentiated:
+the gradients of the better form then come for free."""
+
+from minikeras.core.tensor import Tensor
+
+
+def pool_before_monotone(tracer, op, tensors, static):
+    """max_pool(f(x)) = f(max_pool(x)) for f that never decreases: f on fewer elements.
+
+    f is by element, and its other operands are the same for all elements of a window. Equal
+    maxima may be at different places of x and f(x) where f is flat, as relu is below 0; the
+    gradient of the window is 0 there, or goes to one of the elements that share the maximum.
+    """
+    if op.name != "max_pool":
+        return None
+    x = tensors[0]
+    made = tracer.origins.get(id(x._value))
+    if made is None or static.get("data_format") != "channels_last":
+        return None
+    f, operands, f_static, _ = made
+    first, *others = operands
+    if type(first) is not Tensor or first.shape != x.shape or first.dtype != x.dtype:
+        return None
+    if any(len(getattr(o, "shape", ())) > 1 for o in others):
+        return None
+    return f.apply([op.apply([first], static), *others], f_static)
+
+
+RULES = (pool_before_monotone,)
+
+
+def better(tracer, op, tensors, static):
+    """The result of the first rule that applies, or None."""
+    for rule in RULES:
+        found = rule(tracer, op, tensors, static)
+        if found is not None:
+            return found
+    return None
