@@ -48,7 +48,8 @@ def mutated(content, rng):
     return bytes(raw)
 
 
-VALUES = (None, True, -1, 0, 1, 3, 10**12, 1.5, float("inf"), "", "x", "relu", [], {}, [1, 2], [None],
+VALUES = (None, True, -1, 0, 1, 3, 10**12, 1.5, float("inf"), "", "x", "relu", [], {}, [1, 2],
+          [None],
           {"class_name": "Dense", "config": {}}, {"class_name": "__lambda__", "config": {}},
           {"class_name": "__tensor__", "config": {"value": [1], "dtype": "float32"}})
 

@@ -39,7 +39,7 @@ class Compiled:
         self.lock = threading.Lock()
 
     def __call__(self, *args):
-        if state.tracer is not None:  # inside another traced function: a part of it
+        if state.tracer is not None or state.depth:  # a part of what is traced or taped
             return self.function(*args)
         arrays = []
         try:

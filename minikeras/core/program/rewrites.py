@@ -1,6 +1,7 @@
 """Better forms of ops, looked for while the forward pass is traced, before it is differentiated:
 the gradients of the better form then come for free."""
 
+from minikeras.config import standardize_data_format
 from minikeras.core.tensor import Tensor
 
 
@@ -15,7 +16,8 @@ def pool_before_monotone(tracer, op, tensors, static):
         return None
     x = tensors[0]
     made = tracer.origins.get(id(x._value))
-    if made is None or static.get("data_format") != "channels_last":
+    layout = standardize_data_format(static.get("data_format"))
+    if made is None or layout != "channels_last":
         return None
     f, operands, f_static, _ = made
     first, *others = operands
