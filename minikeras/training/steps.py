@@ -16,7 +16,12 @@ def step_function(model, name, checks=False):
         name: "train_step", "test_step" or "predict_step".
         checks: whether targets are checked first.
     """
-    eager = step = getattr(model, name)
+    method = getattr(model, name)
+
+    def eager(data):
+        return method(as_tensors(data))
+
+    step = eager
     if not model.run_eagerly and model.jit_compile is not False:
         step = Compiled(step, f"The {name} of model '{model.name}'",
                         strict=model.jit_compile is True, after_trace=model._clear_losses)
@@ -26,7 +31,6 @@ def step_function(model, name, checks=False):
         nonlocal begun
         if checks:
             model._check_targets(data)
-        data = as_tensors(data)
         if not begun:  # the first step may build layers, losses, metrics and the optimizer
             begun = True
             if not _built(model):

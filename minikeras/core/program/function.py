@@ -9,7 +9,7 @@ import warnings
 
 from minikeras import config
 from minikeras.api.registry import public
-from minikeras.arrays import ndarray
+from minikeras.arrays import NUMPY, current_device, ndarray
 from minikeras.core.program.program import Program
 from minikeras.core.program.values import Again, Untraceable
 from minikeras.core.scopes import StatelessScope, state
@@ -40,6 +40,8 @@ class Compiled:
 
     def __call__(self, *args):
         if state.tracer is not None or state.depth:  # a part of what is traced or taped
+            return self.function(*args)
+        if current_device().library is not NUMPY:
             return self.function(*args)
         arrays = []
         try:
@@ -145,7 +147,9 @@ def _signature(x, arrays):
         kind = type(x)
         if kind is not ndarray:
             raise TypeError("an array of another device")
-    if kind is ndarray:
+    if kind is ndarray or isinstance(x, ndarray):
+        if x.dtype.kind in "OUSTMm":
+            raise TypeError("no array of numbers")
         arrays.append(x)
         return x.shape, x.dtype
     if kind is tuple or kind is list:
@@ -163,7 +167,7 @@ def _signature(x, arrays):
 def _filled(x, tensors):
     """The structure with the next tensors in place of its arrays."""
     kind = type(x)
-    if kind is Tensor or kind is ndarray:
+    if kind is Tensor or isinstance(x, ndarray):
         return next(tensors)
     if kind is tuple or kind is list:
         return kind(_filled(v, tensors) for v in x)

@@ -81,7 +81,7 @@ class Program:
             state.tracer = None
         if tracer.made_variables:
             raise Again
-        self.structure = tree.map_structure(lambda x: 0, self.structure)
+        self.pack = _packer(tree.map_structure(lambda x: 0, self.structure))
         return tracer
 
     def _simplified(self, tracer):
@@ -184,12 +184,11 @@ class Program:
                     counter.writes += 1
             self.replays += 1
             made = iter([a.copy() for a in self.results])
-        leaves = [
+        return self.pack(iter([
             Tensor(next(made)) if type(v) is Value else
             v.given if type(v) is _Given else Tensor(v)
             for v in self.leaves
-        ]
-        return tree.pack_sequence_as(self.structure, leaves)
+        ]))
 
     def _failed(self, error):
         if self.written:
@@ -250,6 +249,25 @@ class Program:
                 array[...] = values
         return {name: [len(nodes), calls // replays, seconds / replays, tiled]
                 for name, (nodes, calls, seconds, tiled) in rows.items()}
+
+
+def _packer(structure):
+    """A function that makes the structure anew from an iterator of its leaves."""
+    kind = type(structure)
+    if kind in (tuple, list):
+        parts = [_packer(x) for x in structure]
+        return lambda leaves: kind([part(leaves) for part in parts])
+    if kind is dict:
+        keys = tree.flatten({k: k for k in structure}) if len(structure) > 1 else list(structure)
+        parts = [(k, _packer(structure[k])) for k in keys]
+        if keys == list(structure):
+            return lambda leaves: {k: part(leaves) for k, part in parts}
+        places = dict.fromkeys(structure)
+        return lambda leaves: {**places, **{k: part(leaves) for k, part in parts}}
+    if tree.is_nested(structure):
+        return lambda leaves: tree.pack_sequence_as(
+            structure, [next(leaves) for _ in tree.flatten(structure)])
+    return next
 
 
 def _megabytes(n):
