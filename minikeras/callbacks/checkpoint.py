@@ -5,6 +5,7 @@ import pathlib
 
 from minikeras import console
 from minikeras.api.registry import public
+from minikeras.callbacks.frequency import checked_frequency
 from minikeras.callbacks.monitor import Monitor
 
 
@@ -32,16 +33,12 @@ class ModelCheckpoint(Monitor):
         super().__init__(monitor, mode)
         if not isinstance(filepath, (str, os.PathLike)):
             raise TypeError(f"`filepath` must be a path. Received: {filepath!r}")
-        if save_freq != "epoch" and not isinstance(save_freq, int):
-            raise ValueError(
-                f"Unrecognized save_freq: {save_freq}. Expected save_freq are 'epoch' or integer "
-                "values"
-            )
+        self._every = checked_frequency(save_freq)
         self.filepath = os.fspath(filepath)
         self.verbose, self.save_best_only = verbose, save_best_only
         self.save_weights_only, self.save_freq = save_weights_only, save_freq
         self.best = initial_value_threshold
-        self._batches, self._epoch, self._last_batch = 0, 0, 0
+        self._epoch = 0
         endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
         if not self.filepath.endswith(endings):
             what = "weights" if save_weights_only else "model"
@@ -51,20 +48,14 @@ class ModelCheckpoint(Monitor):
             )
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.save_freq == "epoch":
-            return
-        # With several steps an execution not every batch is told of.
-        self._batches += batch + 1 if batch <= self._last_batch else batch - self._last_batch
-        self._last_batch = batch
-        if self._batches >= self.save_freq:
-            self._batches = 0
+        if self._every is not None and self._every.due(batch):
             self._save(self._epoch, batch, logs)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.save_freq == "epoch":
+        if self._every is None:
             self._save(epoch, None, logs)
 
     def _save(self, epoch, batch, logs):

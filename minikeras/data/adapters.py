@@ -34,6 +34,7 @@ class Source:
     has_partial_batch = False
     steps_per_epoch = None
     repeats = True  # whether the data can be passed over again
+    seed = None  # of the order of the passes
 
     _running = None  # the pass that epochs of `steps_per_epoch` batches share
     _passes = 0

@@ -101,6 +101,20 @@ def set_global_seed(seed):
     _global["seed"] = seed
 
 
+def global_state():
+    """The global generator's state as an array, None while it has not drawn."""
+    generator = _global.get("generator")
+    return None if generator is None else generator.state.numpy()
+
+
+def set_global_state(value):
+    """Take up the global generator where `global_state` was taken."""
+    if value is None:
+        forget()
+    else:
+        global_seed_generator().state.assign(value)
+
+
 def draw_seed(seed):
     """A (2,) uint32 tensor from None (the global generator), an int or a SeedGenerator."""
     if isinstance(seed, SeedGenerator):

@@ -21,6 +21,7 @@ from minikeras.training.compile import CompileLoss, CompileMetrics
 from minikeras.training.interrupts import whole_steps
 from minikeras.training.logs import Logs, number
 from minikeras.training.placement import at_weights
+from minikeras.training.run import Training
 from minikeras.training.steps import report, step_function
 
 NEVER |= {"optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics", "_compile_config",
@@ -386,13 +387,15 @@ class Trainer:
             callbacks, self, verbose, epochs=epochs, steps=source.steps, add_history=True)
         self.make_train_function()
         self.stop_training = False
-        logs = {}
+        logs, self._training = {}, Training(source)
         callbacks.on_train_begin()
+        initial_epoch, step = self._training.at or (initial_epoch, 0)
         for epoch in range(initial_epoch, epochs):
-            self.reset_metrics()
+            if not step:
+                self.reset_metrics()
             source.on_epoch_begin()
             callbacks.on_epoch_begin(epoch)
-            found = self._train_epoch(source, epoch, callbacks)
+            found, step = self._train_epoch(source, epoch, callbacks, step), 0
             if found is None:  # the data have run out, of which a warning told
                 break
             logs = found
@@ -410,10 +413,11 @@ class Trainer:
         callbacks.on_train_end(logs=logs)
         return self.history
 
-    def _train_epoch(self, source, epoch, callbacks):
-        logs = None
+    def _train_epoch(self, source, epoch, callbacks, first=0):
+        logs = self.get_metrics_result() if first else None
+        batches_of_epoch = source.epoch(epoch, first)
         with whole_steps(self.train_function) as train:
-            for step, batches in _groups(source.epoch(epoch), self.steps_per_execution):
+            for step, batches in _groups(batches_of_epoch, self.steps_per_execution, first):
                 callbacks.on_train_batch_begin(step)
                 for batch in batches:
                     logs = train(batch)
@@ -577,9 +581,9 @@ def _due(epoch, frequency):
     return epoch + 1 in frequency
 
 
-def _groups(batches, size):
-    """(number of the first batch, list of up to `size` batches)."""
-    step, group = 0, []
+def _groups(batches, size, step=0):
+    """(number of the first batch, list of up to `size` batches), numbers from `step` on."""
+    group = []
     for batch in batches:
         group.append(batch)
         if len(group) == size:
