@@ -135,8 +135,8 @@ def _bound_arguments(cls, args, kwargs):
                 return None
         else:
             config[name] = value
-    plain = all(_plain(v) or hasattr(v, "compute_dtype") for v in config.values())
-    return config if plain else None  # a dtype policy is serialized by the layer
+    others = [v for k, v in config.items() if k != "dtype" or not hasattr(v, "compute_dtype")]
+    return config if all(map(_plain, others)) else None  # layers serialize dtype policies
 
 
 def _plain(value):
