@@ -21,8 +21,8 @@ from minikeras.training.compile import CompileLoss, CompileMetrics
 from minikeras.training.interrupts import whole_steps
 from minikeras.training.logs import Logs, number
 from minikeras.training.placement import at_weights
-from minikeras.training.run import Training
-from minikeras.training.steps import report, step_function
+from minikeras.training.run import Training, groups
+from minikeras.training.steps import FUNCTIONS, report, step_function
 
 NEVER |= {"optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics", "_compile_config",
           "_optimizer", "train_function", "test_function", "predict_function"}
@@ -38,6 +38,10 @@ class Trainer:
         self._compile_config = None
         self._run_eagerly, self._jit_compile, self.steps_per_execution = False, "auto", 1
         self.train_function = self.test_function = self.predict_function = None
+
+    def __getstate__(self):
+        steps = dict.fromkeys(FUNCTIONS.values())  # made anew, for the copy
+        return {**self.__dict__, **steps, "_training": None}
 
     # ------------------------------------------------------------ compile
     def compile(
@@ -417,7 +421,7 @@ class Trainer:
         logs = self.get_metrics_result() if first else None
         batches_of_epoch = source.epoch(epoch, first)
         with whole_steps(self.train_function) as train:
-            for step, batches in _groups(batches_of_epoch, self.steps_per_execution, first):
+            for step, batches in groups(batches_of_epoch, self.steps_per_execution, first):
                 callbacks.on_train_batch_begin(step)
                 for batch in batches:
                     logs = train(batch)
@@ -464,7 +468,7 @@ class Trainer:
         self.stop_evaluating = False
         logs = {}
         callbacks.on_test_begin()
-        for step, batches in _groups(source.epoch(), self.steps_per_execution):
+        for step, batches in groups(source.epoch(), self.steps_per_execution):
             callbacks.on_test_batch_begin(step)
             for batch in batches:
                 logs = self.test_function(batch)
@@ -499,7 +503,7 @@ class Trainer:
         self.stop_predicting = False
         collected = None
         callbacks.on_predict_begin()
-        for step, batches in _groups(source.epoch(), self.steps_per_execution):
+        for step, batches in groups(source.epoch(), self.steps_per_execution):
             callbacks.on_predict_batch_begin(step)
             for batch in batches:
                 outputs = self.predict_function(batch)
@@ -579,18 +583,6 @@ def _due(epoch, frequency):
     if isinstance(frequency, int):
         return (epoch + 1) % frequency == 0
     return epoch + 1 in frequency
-
-
-def _groups(batches, size, step=0):
-    """(number of the first batch, list of up to `size` batches), numbers from `step` on."""
-    group = []
-    for batch in batches:
-        group.append(batch)
-        if len(group) == size:
-            yield step, group
-            step, group = step + size, []
-    if group:
-        yield step, group
 
 
 def _callback_list(callbacks, model, verbose, epochs, steps, add_history):
