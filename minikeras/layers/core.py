@@ -164,7 +164,7 @@ class Lambda(Layer):
                 config[name] = _code(value) if callable(value) else value
         return {**config, "arguments": serialization.serialize_keras_object(self.arguments)}
 
-    def _arguments_config(self):
+    def _arguments_config(self, cls):
         return {}
 
     @classmethod
@@ -213,8 +213,8 @@ class Wrapper(Layer):
         if not self.layer.built:
             self.layer.build(input_shape)
 
-    def _arguments_config(self):
-        config = super()._arguments_config()
+    def _arguments_config(self, cls):
+        config = super()._arguments_config(cls)
         return {**config, "layer": serialization.serialize_keras_object(self.layer)}
 
     @classmethod

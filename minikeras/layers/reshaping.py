@@ -286,6 +286,43 @@ class UpSampling1D(UpSampling):
         self.size = self._counts[0]
 
 
+@public("layers.UpSampling2D")
+@of_rank(2)
+class UpSampling2D(UpSampling):
+    """Images enlarged by whole numbers: pixels repeated, or values between them.
+
+    Args:
+        size: how many times height and width; a number or a pair.
+        data_format: "channels_last" (batch, height, width, channels) or "channels_first".
+        interpolation: "nearest" (pixels repeated), "bilinear", "bicubic", "lanczos3", "lanczos5".
+
+    >>> import minikeras as keras
+    >>> UpSampling2D(2, interpolation="bilinear")(keras.ops.ones((2, 4, 4, 3))).shape
+    (2, 8, 8, 3)
+    """
+
+    def __init__(self, size=(2, 2), data_format=None, interpolation="nearest", **kwargs):
+        super().__init__(size, data_format, **kwargs)
+        known = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+        text = interpolation.lower() if isinstance(interpolation, str) else interpolation
+        if text not in known:
+            raise ValueError(
+                f"The `interpolation` argument of UpSampling2D must be one of {known}. "
+                f"Received: interpolation={interpolation}"
+            )
+        self.interpolation = text
+
+    def call(self, inputs):
+        if self.interpolation == "nearest":
+            return super().call(inputs)
+        sizes = self._sizes(self.compute_output_shape(inputs.shape))
+        return ops.image.resize(
+            inputs, sizes, interpolation=self.interpolation, data_format=self.data_format)
+
+    def compute_output_spec(self, inputs):
+        return KerasTensor(self.compute_output_shape(inputs.shape), dtype=inputs.dtype)
+
+
 @public("layers.UpSampling3D")
 @of_rank(3, size=(2, 2, 2))
 class UpSampling3D(UpSampling):

@@ -1,16 +1,16 @@
 """Products of matrices and tensors."""
 
 import builtins
-import itertools
 import math
 
 from minikeras import dtypes
 from minikeras.api.registry import public
+from minikeras.core.keras_tensor import KerasTensor
 from minikeras.core.op import op
 from minikeras.core.operators import OPS
 from minikeras.core.shape_rules import canonical_axis
 from minikeras.ops.families import numeric, publish
-from minikeras.ops.shaping import _tensor, reshape, transpose
+from minikeras.ops.shaping import _tensor, is_symbolic, reshape, transpose
 
 
 def _swapped(xp, x):
@@ -209,6 +209,10 @@ def einsum(subscripts, *operands, **kwargs):
     terms, out = _parse(subscripts, operands)
     if not set(out) <= set("".join(terms)):
         raise ValueError(f"ops.einsum: {subscripts!r} has an output letter of no operand.")
+    sizes = _sizes(terms, operands)
+    if len(operands) > 1 and any(map(is_symbolic, operands)):
+        dtype = numeric(*(dtypes.canonical(o.dtype) for o in operands))
+        return KerasTensor(tuple(sizes[c] for c in out), dtype)
     operands = [_traces(o, t) for o, t in zip(operands, terms)]
     pairs = list(zip(operands, ("".join(dict.fromkeys(t)) for t in terms)))
     while len(pairs) > 1:
@@ -221,6 +225,19 @@ def einsum(subscripts, *operands, **kwargs):
         x = OPS["sum"](x, axis=drop)
         label = "".join(c for c in label if c in out)
     return x if label == out else transpose(x, tuple(label.index(c) for c in out))
+
+
+def _sizes(terms, operands):
+    """{letter: length}, None where unknown; 1 gives way to others. ValueError where they differ."""
+    sizes = {}
+    for term, operand in zip(terms, operands):
+        for c, n in zip(term, operand.shape):
+            known = sizes.get(c, 1)
+            if known in (1, None):
+                sizes[c] = n if known == 1 or n not in (1, None) else known
+            elif n not in (1, None, known):
+                raise ValueError(f"ops.einsum: letter {c!r} has lengths {known} and {n}.")
+    return sizes
 
 
 def _traces(x, label):
@@ -246,20 +263,12 @@ def _contract(a, la, b, lb, later):
     summed = [c for c in la if c in lb and c not in later]
     left = [c for c in la if c not in lb]
     right = [c for c in lb if c not in la]
-    size = {c: n for c, n in itertools.chain(zip(la, a.shape), zip(lb, b.shape))}
-    for c in batch + summed:
-        na, nb = a.shape[la.index(c)], b.shape[lb.index(c)]
-        if None not in (na, nb) and na != nb and 1 not in (na, nb):
-            raise ValueError(f"ops.einsum: letter {c!r} has lengths {na} and {nb}.")
-        size[c] = nb if na == 1 else na
+    size = _sizes((la, lb), (a, b))
     x = _grouped(a, la, batch, left, summed)
     y = _grouped(b, lb, batch, summed, right)
     z = matmul(x, y)
     letters = batch + left + right
-    shape = [size[c] for c in letters]
-    if builtins.sum(d is None for d in shape) <= 1:
-        z = reshape(z, tuple(-1 if d is None else d for d in shape))
-    return z, "".join(letters)
+    return reshape(z, tuple(size[c] for c in letters)), "".join(letters)
 
 
 def _grouped(x, label, batch, rows, columns):
@@ -267,16 +276,8 @@ def _grouped(x, label, batch, rows, columns):
     order = [label.index(c) for c in batch + rows + columns]
     if order != list(range(len(order))):
         x = transpose(x, tuple(order))
-    shape = list(x.shape)
+    shape = tuple(x.shape)
     n, m = len(batch), len(batch) + len(rows)
-
-    def merged(dims):
-        return -1 if None in dims else math.prod(dims)
-
-    target = [-1 if d is None else d for d in shape[:n]]
-    target += [merged(shape[n:m]), merged(shape[m:])]
     if len(rows) == len(columns) == 1:
         return x
-    if target.count(-1) > 1:
-        raise ValueError("ops.einsum: more than one dimension is unknown; give the shape.")
-    return reshape(x, tuple(target))
+    return reshape(x, (*shape[:n], math.prod(shape[n:m]), math.prod(shape[m:])))
