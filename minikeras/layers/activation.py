@@ -83,10 +83,21 @@ class Softmax(ElementwiseLayer):
     def call(self, inputs, mask=None):
         axis = tuple(self.axis) if isinstance(self.axis, list) else self.axis
         if mask is not None:
+            self._check_mask(tuple(mask.shape), tuple(inputs.shape))
             lowest = -3e4 if self.compute_dtype == "float16" else -1e9
             inputs = ops.where(mask, inputs, ops.add(inputs, lowest))
         y = ops.softmax(inputs, axis=canonical_axes(axis, len(inputs.shape)))
         return y if mask is None else ops.where(mask, y, 0.0)
+
+    def _check_mask(self, mask, inputs):
+        known = zip(mask[::-1], inputs[::-1])
+        if len(mask) > len(inputs) or any(m not in (1, n, None) and n is not None
+                                          for m, n in known):
+            raise ValueError(
+                f'Layer "{self.name}" (Softmax): the `mask` must be broadcastable to `inputs`: '
+                "each of its dimensions 1 or that of the inputs, the last ones aligned. "
+                f"Received: inputs.shape={inputs}, mask.shape={mask}"
+            )
 
 
 @public("layers.LeakyReLU")

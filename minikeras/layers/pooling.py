@@ -2,6 +2,7 @@
 
 from minikeras import ops
 from minikeras.api.registry import public
+from minikeras.core.keras_tensor import KerasTensor
 from minikeras.layers.spatial import Spatial, numbers, of_rank
 
 
@@ -111,6 +112,9 @@ class AdaptivePooling(Spatial):
 
     def compute_output_shape(self, input_shape):
         return self._resized(tuple(input_shape), self.output_size)
+
+    def compute_output_spec(self, inputs):
+        return KerasTensor(self.compute_output_shape(inputs.shape), dtype=inputs.dtype)
 
 
 class AdaptiveMaxPooling(AdaptivePooling):

@@ -150,10 +150,13 @@ def _wide(name, x, axes, **weights):
 
 def _in_float32(x, weights, function):
     """function(x, *weights) with x in float32 at least, and the result in x's own dtype."""
-    dtype = x.dtype
+    dtype = dtypes.canonical(x.dtype)
     wide = dtypes.promote(dtype, "float32")
-    weights = [v if v is None else OPS["cast"](v, wide) for v in weights]
-    return OPS["cast"](function(OPS["cast"](x, wide), *weights), dtype)
+    return _cast(function(*(_cast(v, wide) for v in (x, *weights))), dtype)
+
+
+def _cast(x, dtype):
+    return x if x is None or dtypes.canonical(x.dtype) == dtype else OPS["cast"](x, dtype)
 
 
 @public("ops.layer_normalization", "ops.nn.layer_normalization")
