@@ -25,8 +25,8 @@ def parse(equation):
     )
 
 
-def analyze(equation, bias_axes, input_shape, output_shape):
-    """(shape of the kernel, of the bias or None, of the output).
+def analyze(equation, input_shape, output_shape):
+    """(lengths by letter in the input, and in the output, the output's full shape).
 
     `output_shape` is without the batch, and without the axes that an ellipsis stands for.
     """
@@ -62,8 +62,16 @@ def analyze(equation, bias_axes, input_shape, output_shape):
             f"Letter {loose[0]!r} of the output is neither in the input nor in the kernel of "
             f"{equation!r}."
         )
+    return ins, outs, full
+
+
+def weight_shapes(equation, bias_axes, input_shape, output_shape):
+    """(shape of the kernel, shape of the bias or None)."""
+    x, w, out, side = parse(equation)
+    ins, outs, _ = analyze(equation, input_shape, output_shape)
     kernel = _kernel_shape(equation, w, ins, outs, input_shape)
-    return kernel, _bias_shape(equation, bias_axes, out, ins | outs, elided, side), full
+    trailing = len(input_shape) - len(x) if side == "right" else 0
+    return kernel, _bias_shape(equation, bias_axes, out, ins | outs, trailing)
 
 
 def _kernel_shape(equation, letters, ins, outs, input_shape):
@@ -83,7 +91,7 @@ def _kernel_shape(equation, letters, ins, outs, input_shape):
     return shape
 
 
-def _bias_shape(equation, axes, out, sizes, elided, side):
+def _bias_shape(equation, axes, out, sizes, trailing):
     if not axes:
         return None
     for letter in axes:
@@ -98,7 +106,7 @@ def _bias_shape(equation, axes, out, sizes, elided, side):
         raise ValueError(
             f"The lengths of the bias's axes {axes!r} must be known. Received: {shape}"
         )
-    return shape + (1,) * (elided if side == "right" else 0)
+    return shape + (1,) * trailing
 
 
 @public("layers.EinsumDense")
@@ -146,11 +154,10 @@ class EinsumDense(Layer):
             kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
         )
 
-    def _analyze(self, input_shape):
-        return analyze(self.equation, self.bias_axes, input_shape, self.partial_output_shape)
-
     def build(self, input_shape):
-        kernel, bias, self.full_output_shape = self._analyze(input_shape)
+        kernel, bias = weight_shapes(
+            self.equation, self.bias_axes, input_shape, self.partial_output_shape)
+        self.full_output_shape = self.compute_output_shape(input_shape)
         self.input_spec = InputSpec(ndim=len(input_shape))
         self.kernel = weight(self, "kernel", kernel)
         self.bias = None if bias is None else weight(self, "bias", bias)
@@ -162,7 +169,7 @@ class EinsumDense(Layer):
         return x if self.activation is None else self.activation(x)
 
     def compute_output_shape(self, input_shape):
-        return self._analyze(input_shape)[2]
+        return analyze(self.equation, input_shape, self.partial_output_shape)[2]
 
     # What the constructor was given, by the names of its parameters, for the configuration.
     output_shape = property(lambda self: self.partial_output_shape)

@@ -146,9 +146,8 @@ class ReversibleEmbedding(Embedding):
         return ops.tanh(scores / self.logit_soft_cap) * self.logit_soft_cap
 
     def compute_mask(self, inputs, mask=None):
-        if is_int(inputs.dtype):
-            return super().compute_mask(inputs, mask)
-        return mask if self.mask_zero else None  # vectors, on the way back
+        # Vectors, on the way back, have none.
+        return super().compute_mask(inputs, mask) if is_int(inputs.dtype) else None
 
     def compute_output_shape(self, input_shape, reverse=False):
         if reverse:

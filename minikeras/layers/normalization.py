@@ -187,8 +187,9 @@ class BatchNormalization(Layer):
         mean = ops.stop_gradient(mean)
         std = ops.sqrt(ops.stop_gradient(variance) + self.epsilon)
         limits = self.renorm_clipping
-        r = std / ops.cast(self.renorm_stddev, x.dtype)
-        d = (mean - ops.cast(self.renorm_mean, x.dtype)) / ops.cast(self.renorm_stddev, x.dtype)
+        usual = ops.maximum(ops.cast(self.renorm_stddev, x.dtype), math.sqrt(self.epsilon))
+        r = std / usual
+        d = (mean - ops.cast(self.renorm_mean, x.dtype)) / usual
         if "rmin" in limits or "rmax" in limits:
             r = ops.clip(r, limits.get("rmin", -math.inf), limits.get("rmax", math.inf))
         if "dmax" in limits:
@@ -350,7 +351,7 @@ class RMSNormalization(Layer):
 
     def __init__(self, axis=-1, epsilon=1e-6, **kwargs):
         super().__init__(**kwargs)
-        self.axis = _axes(axis)
+        self.axis = sorted(_axes(axis))
         _check_epsilon(self, epsilon)
         self.epsilon = epsilon
         self.scale = None

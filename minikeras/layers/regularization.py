@@ -108,7 +108,7 @@ class SpatialDropout(Dropout):
     def get_config(self):
         config = super().get_config()
         del config["trainable"]
-        return config
+        return {**config, "dtype": self.dtype_policy.name}
 
 
 @public("layers.SpatialDropout1D")

@@ -1,6 +1,7 @@
 """The table of layer cases: constructor arguments and input shapes, no values."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 
 
@@ -18,19 +19,34 @@ class Case:
     id: str = ""
 
 
+@dataclass
+class Part:
+    """A layer as an argument of another one."""
+
+    layer: str
+    arguments: dict
+
+    def __str__(self):
+        return self.layer
+
+
 CASES = {}
 
 
-def add(layer, shape, *, call=None, mask=(), values="uniform", gradient=True, **arguments):
-    """Enters a case under an id made of its arguments."""
+def enter(
+    cases, layer, shape, /, *, call=None, mask=(), values="uniform", gradient=True, **arguments
+):
+    """Enters a case into a table under an id made of its arguments."""
     words = [f"{k}={v}" for k, v in (arguments | (call or {})).items()]
     words += [str(shape)] if layer in ("Softmax", "Add", "Concatenate", "Reshape") else []
     words += ["mask"] * bool(mask) + [values] * (values == "ties")
     name = layer + " " + " ".join(words)
-    name += f" on {shape}" if name in CASES else ""
-    assert name not in CASES, name
-    CASES[name] = Case(layer, shape, arguments, call or {}, mask, values, gradient, name)
+    name += f" on {shape}" if name in cases else ""
+    assert name not in cases, name
+    cases[name] = Case(layer, shape, arguments, call or {}, mask, values, gradient, name)
 
+
+add = partial(enter, CASES)
 
 IMAGE = {1: (2, 9, 4), 2: (2, 7, 6, 4), 3: (2, 5, 4, 6, 4)}
 FIRST = {1: (2, 4, 9), 2: (2, 4, 7, 6), 3: (2, 4, 5, 4, 6)}

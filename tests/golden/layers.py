@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.golden.formulas import integers, uniform, weight
-from tests.golden.layer_cases import CASES
+from tests.golden.layer_cases import Part
 from tests.golden.package import array, gradients, keras, layer_gradients
 from tests.golden.store import config
 
@@ -23,7 +23,11 @@ def inputs(case):
 
 def made(case):
     """The case's layer, built, with its weights by formula."""
-    layer = getattr(keras.layers, case.layer)(name="layer", **case.arguments)
+    arguments = {
+        name: getattr(keras.layers, v.layer)(name="part", **v.arguments) if isinstance(v, Part)
+        else v for name, v in case.arguments.items()
+    }
+    layer = getattr(keras.layers, case.layer)(name="layer", **arguments)
     layer.build(case.shape)
     for i, w in enumerate(layer.weights):
         if np.issubdtype(array(w).dtype, np.floating):  # not a seed
@@ -59,7 +63,7 @@ def values(case):
         dx, *rest = layer_gradients(layer, lambda layer, x: projected(case, layer, x), xs[0])
         out |= {"dx": dx} if np.issubdtype(xs[0].dtype, np.floating) else {}
         out |= {f"d {w.name}": g for w, g in zip(layer.trainable_weights, rest, strict=True)}
-    return out
+    return {k: v.astype("float32") if v.dtype.name == "bfloat16" else v for k, v in out.items()}
 
 
 def facts(case):
@@ -94,10 +98,10 @@ def shape_of(layer, shape, hidden):
     return list(found)
 
 
-def every():
-    """Values and facts of all cases, as stored."""
+def every(cases):
+    """Values and facts of all cases of a table, as stored."""
     arrays, data = {}, {}
-    for name, case in CASES.items():
+    for name, case in cases.items():
         arrays |= {f"{name}: {k}": v for k, v in values(case).items()}
         data[name] = facts(case)
     return arrays, data

@@ -3,7 +3,8 @@
 import _path  # noqa: F401
 
 from tests.golden import layers, store
+from tests.golden.layer_cases import CASES
 
-arrays, data = layers.every()
+arrays, data = layers.every(CASES)
 store.save_arrays("layers", arrays)
 store.save_json("layers", data)
