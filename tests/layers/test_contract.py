@@ -210,6 +210,29 @@ def test_the_same_on_a_gpu(row, fakecupy):
         np.testing.assert_allclose(host(y), want, rtol=1e-5, atol=1e-5)
 
 
+def trained(row, run_eagerly):
+    """The weights, and the history, of a small model with the layer after some steps."""
+    keras.utils.set_random_seed(1)
+    xs = row.inputs()
+    symbolic = [keras.Input(x.shape[1:], dtype=x.dtype) for x in xs]
+    out = row.make()(symbolic if isinstance(row.shape, list) else symbolic[0])
+    flat = layers.Lambda(lambda t: ops.reshape(t, (t.shape[0], -1)),
+                         output_shape=(int(np.prod(out.shape[1:])),))(out)
+    model = keras.Model(symbolic, layers.Dense(1)(flat))
+    model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=run_eagerly)
+    n = len(xs[0])
+    history = model.fit(xs, np.linspace(0, 1, n)[:, None], epochs=4, batch_size=n, verbose=0)
+    return model.get_weights(), history.history["loss"]
+
+
+@over(ROWS)
+def test_compiled_steps_are_the_eager_ones(row):
+    (eager, first), (compiled, second) = trained(row, True), trained(row, False)
+    np.testing.assert_allclose(second, first, rtol=1e-4)
+    for a, b in zip(compiled, eager):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
 def initializers_of(layer):
     return [n for n in layer.get_config() if n.endswith("_initializer")]
 
