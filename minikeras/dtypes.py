@@ -16,6 +16,7 @@ from minikeras.api.registry import public
 finfo, iinfo = ml_dtypes.finfo, ml_dtypes.iinfo  # limits of a dtype
 
 BOOL = np.dtype("bool")
+INT8 = np.dtype("int8")
 INT32 = np.dtype("int32")
 INT64 = np.dtype("int64")
 FLOAT16 = np.dtype("float16")

@@ -1,5 +1,7 @@
 """Elementwise kernels: ufuncs by table, and the few that are more than one call."""
 
+import math
+
 from minikeras import dtypes
 from minikeras.arrays import NUMPY
 from minikeras.dtypes import Spec
@@ -193,7 +195,16 @@ def erf(k, out, a):
 @kernel("ew", same_spec)
 def clip_static(k, out, a, low, high):
     """a limited to [low, high], static numbers; NaN stays."""
-    k(k.xp.clip, a, a.dtype.type(low), a.dtype.type(high), out=out)
+    k(k.xp.clip, a, *_limits(a.dtype, low, high), out=out)
+
+
+def _limits(dtype, low, high):
+    """The bounds as numbers of the dtype: of integers the whole numbers inside."""
+    if dtype.kind in "iu":
+        first, last = int(dtypes.iinfo(dtype).min), int(dtypes.iinfo(dtype).max)
+        low = first if low <= first else min(math.ceil(low), last)
+        high = last if high >= last else max(math.floor(high), first)
+    return dtype.type(low), dtype.type(high)
 
 
 def _blend_spec(mask, a, b):

@@ -1,14 +1,44 @@
 """Gather and scatter by integer indices.
 
-On the CPU an index out of range is an IndexError. A GPU kernel cannot raise without waiting for the
-device, so there the result is NaN (0 for integers) at such an index.
+Negative indices count from the end. What is taken at an index out of range is NaN, or 0 where there
+is no NaN; its gradient goes nowhere. On the CPU one look at the indices tells whether any is
+negative or out of range; a GPU would have to be waited for, and masks them all.
 """
 
 from minikeras.arrays import NUMPY
-from minikeras.dtypes import Spec
+from minikeras.dtypes import INT32, Spec
 from minikeras.kernels.registry import function, kernel
 
 NAN = float("nan")
+
+
+def _nothing(dtype):
+    """What stands for an element that does not exist."""
+    return NAN if dtype.kind in "fcV" else False
+
+
+def _all_inside(indices, n):
+    """Whether all of the host's indices are among 0 ... n - 1."""
+    if not indices.size:
+        return True
+    if indices.dtype.kind == "i":  # negative ones become larger than any length
+        wide = indices if indices.dtype.itemsize > 2 else indices.astype(INT32)
+        indices = wide.view(f"u{wide.dtype.itemsize}")
+    return indices.max() < n
+
+
+def _checked(xp, indices, n):
+    """(indices from 0 to n - 1, where they were out of range or None)."""
+    if xp is NUMPY and _all_inside(indices, n):
+        return indices, None
+    if n == 0:
+        return indices, xp.ones(indices.shape, bool)
+    if indices.dtype.itemsize < 4:  # the length may not fit
+        indices = indices.astype(INT32)
+    if indices.dtype.kind == "u":
+        return xp.minimum(indices, n - 1), indices >= n
+    counted = xp.where(indices < 0, indices + n, indices)
+    return xp.clip(counted, 0, n - 1), xp.logical_or(counted < 0, counted >= n)
 
 
 def _take_spec(a, indices, axis):
@@ -18,34 +48,23 @@ def _take_spec(a, indices, axis):
 
 @kernel("opaque", _take_spec)
 def take(k, out, a, indices, axis):
-    """Slices of `a` at `indices` along an axis; negative indices count from the end."""
+    """Slices of `a` at `indices` along an axis."""
     k(_take, k.xp, a, indices, axis, out)
-
-
-def _take(xp, a, indices, axis, out):
-    # CuPy wraps indices that are out of range; a check would wait for the device.
-    n = a.shape[axis]
-    xp.take(a, indices, axis, out)
-    if n:
-        wrong = xp.logical_or(indices < -n, indices >= n)
-        wrong = wrong.reshape(indices.shape + (1,) * (a.ndim - axis - 1))
-        xp.copyto(out, NAN if a.dtype.kind == "f" else 0, where=wrong)
 
 
 @take.on("cpu")
 def _(k, out, a, indices, axis):
-    k(_take_checked, a, indices, axis, out)
+    k(_take, NUMPY, a, indices, axis, out, mode="clip")  # no check of its own, and no buffer
 
 
-def _take_checked(a, indices, axis, out):
-    try:
-        NUMPY.take(a, indices, axis, out)
-    except IndexError:
-        n = a.shape[axis]
-        bad = indices[(indices < -n) | (indices >= n)]
-        raise IndexError(
-            f"index {bad.flat[0]} is out of range for axis {axis} of length {n}."
-        ) from None
+def _take(xp, a, indices, axis, out, **mode):
+    n = a.shape[axis]
+    indices, wrong = _checked(xp, indices, n)
+    if n:
+        xp.take(a, indices, axis, out, **mode)
+    if wrong is not None:
+        wrong = wrong.reshape(wrong.shape + (1,) * (a.ndim - axis - 1))
+        xp.copyto(out, _nothing(a.dtype), where=wrong)
 
 
 @kernel("opaque", lambda g, indices, axis, shape: Spec(tuple(shape), g.dtype))
@@ -56,6 +75,12 @@ def take_gradient(k, out, g, indices, axis, shape):
 
 
 def _scatter_slices(xp, out, indices, g, axis):
+    if not out.size:
+        return
+    indices, wrong = _checked(xp, indices, out.shape[axis])
+    if wrong is not None:
+        wrong = wrong.reshape(wrong.shape + (1,) * (out.ndim - axis - 1))
+        g = xp.where(wrong, xp.zeros((), g.dtype), g)
     key = (slice(None),) * axis + (indices,)
     xp.scatter_add(out, key, g)
 
@@ -68,14 +93,16 @@ def _(k, out, g, indices, axis, shape):
 
 def _add_by_occurrence(out, indices, g):
     """Rows added occurrence by occurrence: without repeats inside one, += is right and fast."""
-    index = indices.reshape(-1) % out.shape[0] if out.shape[0] else indices.reshape(-1)
+    index, wrong = _checked(NUMPY, indices.reshape(-1), out.shape[0])
     rows = g.reshape(index.size, *out.shape[1:])
+    if wrong is not None:
+        index, rows = index[~wrong], rows[~wrong]
+    if not index.size:
+        return
     order = index.argsort(kind="stable")
     ranked = index[order]
     start = NUMPY.flatnonzero(NUMPY.concatenate(([True], ranked[1:] != ranked[:-1])))
     counts = NUMPY.diff(NUMPY.append(start, index.size))
-    if not index.size:
-        return
     if counts.max() > 64:  # few distinct rows: sums of runs
         out[ranked[start]] += NUMPY.add.reduceat(rows[order], start, axis=0)
         return
@@ -94,11 +121,16 @@ def _along_spec(a, indices, axis):
 @function(_along_spec)
 def take_along_axis(xp, a, indices, axis):
     """a[..., indices[..., j, ...], ...]: one index for each element of the result."""
-    shape = [max(n, m) for n, m in zip(a.shape, indices.shape)]
-    shape[axis] = indices.shape[axis]
+    shape = list(_along_spec(a, indices, axis).shape)
     indices = xp.broadcast_to(indices, tuple(shape))
+    indices, wrong = _checked(xp, indices, a.shape[axis])
+    if not a.shape[axis]:
+        return xp.full(tuple(shape), _nothing(a.dtype), a.dtype)
     shape[axis] = a.shape[axis]
-    return xp.take_along_axis(xp.broadcast_to(a, tuple(shape)), indices, axis)
+    y = xp.take_along_axis(xp.broadcast_to(a, tuple(shape)), indices, axis)
+    if wrong is not None:
+        xp.copyto(y, _nothing(a.dtype), where=wrong)
+    return y
 
 
 @kernel("opaque", lambda g, indices, axis, shape: Spec(tuple(shape), g.dtype))
@@ -109,10 +141,15 @@ def take_along_axis_gradient(k, out, g, indices, axis, shape):
 
 
 def _scatter_along(xp, out, g, indices, axis):
+    if not out.size:
+        return
+    indices, wrong = _checked(xp, xp.broadcast_to(indices, g.shape), out.shape[axis])
+    if wrong is not None:
+        g = xp.where(wrong, xp.zeros((), g.dtype), g)
     key = []
     for i, n in enumerate(g.shape):
         if i == axis:
-            key.append(xp.broadcast_to(indices % out.shape[axis], g.shape))
+            key.append(indices)
         elif out.shape[i] == 1 and n != 1:
             key.append(xp.zeros(g.shape, indices.dtype))
         else:

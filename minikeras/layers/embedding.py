@@ -20,8 +20,8 @@ class Embedding(Layer):
         weights: initial table.
         lora_rank, lora_alpha, quantization_config: not supported.
 
-    Shapes: (batch, ...) integers -> (batch, ..., output_dim). An index out of range is an error
-    on the CPU; on a GPU its row is NaN.
+    Shapes: (batch, ...) integers -> (batch, ..., output_dim). Negative indices
+    count from the end, as in `ops.take`; the row of an index out of range is NaN.
 
     >>> Embedding(10, 4)([[1, 2, 3]]).shape
     (1, 3, 4)
@@ -61,15 +61,7 @@ class Embedding(Layer):
     def call(self, inputs):
         if not is_int(inputs.dtype):
             inputs = ops.cast(inputs, "int32")
-        # Row -1 does not exist: a negative index must not count from the end.
-        inputs = ops.where(inputs < 0, self.input_dim, inputs)
-        try:
-            rows = ops.take(self.embeddings, inputs, axis=0)
-        except IndexError as e:
-            raise IndexError(
-                f'Layer "{self.name}" (Embedding) has rows 0 to {self.input_dim - 1}, but was '
-                "given an index outside them. Raise `input_dim`, or check the data."
-            ) from e
+        rows = ops.take(self.embeddings, inputs, axis=0)
         return ops.cast(rows, self.compute_dtype)
 
     def compute_mask(self, inputs, mask=None):

@@ -6,7 +6,7 @@ from minikeras.api.registry import public
 from minikeras.core.op import op
 from minikeras.core.shape_rules import canonical_axes
 from minikeras.dtypes import to_float
-from minikeras.ops.families import publish, unary
+from minikeras.ops.families import own, publish, unary
 
 NN = ("ops.nn",)
 
@@ -20,18 +20,23 @@ sigmoid = unary(
     "1 / (1 + exp(-x)).", namespaces=NN, monotone=True)
 
 
-def activation(vjp=None, monotone=False, **options):
+def _limited(dtype):
+    """dtype rule: whole numbers stay whole; bool becomes floating."""
+    return dtype if dtype.kind in "iu" else to_float(dtype)
+
+
+def activation(vjp=None, monotone=False, dtype=to_float, **options):
     """An activation function of x and static parameters."""
 
     def declare(forward):
-        made = op(vjp, tensors=1, dtype=to_float, monotone=monotone, **options)(forward)
+        made = op(vjp, tensors=1, dtype=dtype, monotone=monotone, **options)(forward)
         return publish(made, NN)
 
     return declare
 
 
 @activation(lambda xp, g, y, _x: xp.multiply(
-    g, xp.logical_and(xp.greater(y, 0), xp.less(y, 6))), monotone=True)
+    g, xp.logical_and(xp.greater(y, 0), xp.less(y, 6))), monotone=True, dtype=_limited)
 def relu6(xp, x):
     """min(max(x, 0), 6); the gradient at 0 and at 6 is 0."""
     return xp.clip_static(x, low=0, high=6)
@@ -118,7 +123,7 @@ def hard_silu(xp, x):
 
 
 @activation(lambda xp, g, _y, x: xp.multiply(
-    g, xp.logical_and(xp.greater(x, -1), xp.less(x, 1))), monotone=True)
+    g, xp.logical_and(xp.greater(x, -1), xp.less(x, 1))), monotone=True, dtype=own)
 def hard_tanh(xp, x):
     """x limited to [-1, 1]."""
     return xp.clip_static(x, low=-1, high=1)
@@ -210,9 +215,11 @@ def soft_shrink(xp, x, threshold=0.5):
 
 
 @activation(lambda xp, g, _y, x, threshold, default_value: xp.multiply(
-    g, xp.greater(x, threshold)))
+    g, xp.greater(x, threshold)), dtype=own)
 def threshold(xp, x, threshold, default_value):
     """x where x > threshold, else default_value."""
+    if x.dtype.kind in "iu" and isinstance(default_value, float):
+        x = xp.cast(x, dtype=to_float(x.dtype))
     return xp.blend(xp.greater(x, threshold), x, default_value)
 
 

@@ -7,7 +7,7 @@ from minikeras.api.registry import public
 from minikeras.core.op import op
 from minikeras.core.operators import OPS
 from minikeras.core.shape_rules import canonical_axis
-from minikeras.dtypes import Spec
+from minikeras.dtypes import Spec, canonical, promote
 from minikeras.kernels.registry import same_spec
 from minikeras.ops.indexing import diagonal
 from minikeras.ops.reduction import sum
@@ -110,9 +110,12 @@ flipud = _mirror("flipud", 0, "The elements in reverse order along axis 0.")
 @public("ops.append", "ops.numpy.append")
 def append(x1, x2, axis=None):
     """x1 and x2 joined along an axis, flattened first by default."""
+    x1, x2 = _tensor(x1), _tensor(x2)
+    target = promote(canonical(x1.dtype), canonical(x2.dtype))
+    pair = [OPS["cast"](x, target) for x in (x1, x2)]
     if axis is None:
-        return concatenate([ravel(x1), ravel(x2)], 0)
-    return concatenate([_tensor(x1), _tensor(x2)], axis)
+        return concatenate([ravel(x) for x in pair], 0)
+    return concatenate(pair, axis)
 
 
 def _with_axes(x, ndim):

@@ -1,10 +1,23 @@
 """Integers: bitwise operations, shifts, common divisors and multiples."""
 
 from minikeras.core.op import op
-from minikeras.ops.families import binary, publish, same
+from minikeras.dtypes import promote
+from minikeras.ops.families import binary, numeric, own, publish, sized
 
 
-def bitwise(name, kernel, doc, also=()):
+def integers(*given):
+    """dtype rule: the common dtype, with Python's integers counting as int32."""
+    return promote(*sized(*given))
+
+
+def shifted(x, *by):
+    """dtype rule: the common dtype, or x's own where it is shifted by a Python integer."""
+    if by and isinstance(by[0], type):
+        return own(x)
+    return numeric(*sized(x, *by))
+
+
+def bitwise(name, kernel, doc, also=(), rule=integers):
     """An op of two integer tensors `x`, `y` that is one kernel, by element."""
 
     def forward(xp, x, y):
@@ -12,7 +25,7 @@ def bitwise(name, kernel, doc, also=()):
 
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = doc
-    return publish(op(False, dtype=same, tensors=2, numbers=True)(forward), also=also)
+    return publish(op(False, dtype=rule, tensors=2, numbers=True)(forward), also=also)
 
 
 def paths(name):
@@ -25,10 +38,10 @@ bitwise_or = bitwise("bitwise_or", "bitwise_or", "Bits set in x or y.")
 bitwise_xor = bitwise("bitwise_xor", "bitwise_xor", "Bits set in just one of x and y.")
 left_shift = bitwise(
     "left_shift", "left_shift", "The bits of x moved up by y places: x * 2**y.",
-    also=paths("bitwise_left_shift"))
+    also=paths("bitwise_left_shift"), rule=shifted)
 right_shift = bitwise(
     "right_shift", "right_shift", "The bits of x moved down by y places: floor(x / 2**y).",
-    also=paths("bitwise_right_shift"))
+    also=paths("bitwise_right_shift"), rule=shifted)
 
 
 @op(False, tensors=1)
@@ -38,5 +51,5 @@ def bitwise_not(xp, x):
 
 
 publish(bitwise_not, also=paths("bitwise_invert"))
-gcd = binary("gcd", same, None, None, "Greatest common divisor of integers by element.")
-lcm = binary("lcm", same, None, None, "Least common multiple of integers by element.")
+gcd = binary("gcd", integers, None, None, "Greatest common divisor of integers by element.")
+lcm = binary("lcm", integers, None, None, "Least common multiple of integers by element.")

@@ -9,7 +9,8 @@ from minikeras.core.keras_tensor import KerasTensor
 from minikeras.core.op import op
 from minikeras.core.operators import OPS
 from minikeras.core.shape_rules import canonical_axis
-from minikeras.ops.families import numeric, publish
+from minikeras.dtypes import canonical
+from minikeras.ops.families import publish
 from minikeras.ops.shaping import _tensor, is_symbolic, reshape, transpose
 
 
@@ -62,12 +63,20 @@ class _Shaped:
         self.shape = spec.shape if len(spec.shape) > 1 else (1, *spec.shape)
 
 
+def _products(*given):
+    """dtype rule: the common dtype; int8 adds up in int32."""
+    if all(d == dtypes.INT8 for d in given):
+        return dtypes.INT32
+    return dtypes.promote(*given)
+
+
 @publish
-@op(vjp=(_matmul_da, _matmul_db), dtype=numeric)
+@op(vjp=(_matmul_da, _matmul_db), dtype=_products)
 def matmul(xp, x1, x2):
     """Matrix product over the last two axes; leading axes broadcast.
 
-    A 1-D x1 counts as a row, a 1-D x2 as a column; that axis is dropped from the result.
+    A 1-D x1 counts as a row, a 1-D x2 as a column; that axis is dropped from the result. Of
+    booleans: whether any product is true.
 
     >>> import minikeras as keras
     >>> keras.ops.matmul([[1.0, 2.0]], [[3.0], [4.0]]).numpy().tolist()
@@ -75,6 +84,9 @@ def matmul(xp, x1, x2):
     """
     if not x1.shape or not x2.shape:
         raise ValueError("a number is no matrix; use multiply.")
+    if x1.dtype == dtypes.BOOL:
+        count = matmul.op.forward(xp, *(xp.cast(x, dtype=dtypes.INT32) for x in (x1, x2)))
+        return xp.not_equal(count, 0)
     a, b = _as_matrices(xp, x1, x2)
     if len(a.shape) > 2 and len(b.shape) == 2 and None not in a.shape[:-1]:
         if a.shape[-1] != b.shape[0]:
@@ -120,7 +132,7 @@ def tensordot(x1, x2, axes=2):
     right = reshape(transpose(b, (*second, *rest_b)), (inner, -1))
     unknown = [i for i, d in enumerate(shape) if d is None]
     target = tuple(-1 if d is None else d for d in shape)
-    y = matmul(left, right)
+    y = OPS["cast"](matmul(left, right), dtypes.promote(a.dtype, b.dtype))
     return reshape(y, target) if len(unknown) <= 1 else y
 
 
@@ -156,7 +168,7 @@ def vdot(x1, x2):
     a, b = reshape(x1, (-1,)), reshape(x2, (-1,))
     if _tensor(a).dtype in (dtypes.COMPLEX64, dtypes.COMPLEX128):
         a = OPS["conjugate"](a)
-    return OPS["sum"](OPS["multiply"](a, b))
+    return OPS["cast"](OPS["sum"](OPS["multiply"](a, b)), dtypes.promote(a.dtype, b.dtype))
 
 
 # ---------------------------------------------------------------- einsum
@@ -207,12 +219,14 @@ def einsum(subscripts, *operands, **kwargs):
         raise TypeError(f"ops.einsum: unknown arguments {sorted(kwargs)}.")
     operands = [_tensor(o) for o in operands]
     terms, out = _parse(subscripts, operands)
+    target = _products(*(canonical(o.dtype) for o in operands))
+    if target == dtypes.BOOL:
+        operands = [OPS["cast"](o, "int32") for o in operands]
     if not set(out) <= set("".join(terms)):
         raise ValueError(f"ops.einsum: {subscripts!r} has an output letter of no operand.")
     sizes = _sizes(terms, operands)
     if len(operands) > 1 and any(map(is_symbolic, operands)):
-        dtype = numeric(*(dtypes.canonical(o.dtype) for o in operands))
-        return KerasTensor(tuple(sizes[c] for c in out), dtype)
+        return KerasTensor(tuple(sizes[c] for c in out), target)
     operands = [_traces(o, t) for o, t in zip(operands, terms)]
     pairs = list(zip(operands, ("".join(dict.fromkeys(t)) for t in terms)))
     while len(pairs) > 1:
@@ -224,6 +238,7 @@ def einsum(subscripts, *operands, **kwargs):
     if drop:
         x = OPS["sum"](x, axis=drop)
         label = "".join(c for c in label if c in out)
+    x = OPS["cast"](x, target)
     return x if label == out else transpose(x, tuple(label.index(c) for c in out))
 
 

@@ -108,9 +108,14 @@ def arange(start, stop=None, step=None, dtype=None):
 
 @public("ops.linspace", "ops.numpy.linspace")
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
-    """`num` values from start to stop, evenly spaced; with `retstep` also the spacing."""
+    """`num` values from start to stop, evenly spaced; with `retstep` also the spacing.
+
+    In an integer dtype they are rounded down.
+    """
     given = [v.dtype if hasattr(v, "dtype") else type(v) for v in (start, stop)]
-    target = dtypes.to_float(*given) if dtype is None else canonical(dtype)
+    target = dtypes.to_float(*given)
+    if dtype is not None and canonical(dtype).kind not in "biu":
+        target = canonical(dtype)
     a, b = OPS["cast"](_tensor(start), target), OPS["cast"](_tensor(stop), target)
     parts = max(num - 1 if endpoint else num, 1)
     step = OPS["divide"](OPS["subtract"](b, a), float(parts))
@@ -123,6 +128,9 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
         values = OPS["blend"](last, OPS["broadcast_to"](b, values.shape), values)
     if axis:
         values = OPS["moveaxis"](values, 0, axis)
+    if dtype is not None:
+        whole = canonical(dtype).kind in "iu"
+        values = OPS["cast"](OPS["floor"](values) if whole else values, canonical(dtype))
     return (values, step) if retstep else values
 
 
@@ -155,8 +163,12 @@ def array(x, dtype=None):
 @public("ops.copy", "ops.numpy.copy")
 def copy(x):
     """The same values in memory of their own."""
-    x = _tensor(x)
-    return OPS["add"](x, 0) if x.dtype != dtypes.BOOL else OPS["logical_or"](x, False)
+    return _copied(_tensor(x))
+
+
+@op(vjp=lambda xp, g, _y, _x: g, tensors=1)
+def _copied(xp, x):
+    return xp.copy(x)
 
 
 @public("ops.tri", "ops.numpy.tri")

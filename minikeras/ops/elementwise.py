@@ -9,8 +9,15 @@ import math
 from minikeras.api.registry import public
 from minikeras.core.op import op
 from minikeras.core.operators import OPS
-from minikeras.dtypes import to_float
-from minikeras.ops.families import binary, boolean, numeric, publish, same, unary
+from minikeras.core.tensor import to_tensor
+from minikeras.dtypes import canonical, to_float
+from minikeras.ops.families import binary, boolean, numeric, own, publish, same, unary
+
+
+def _with_floatx(*given):
+    """dtype rule: floating, with Python's floats counting as floatx."""
+    return to_float(*(canonical(None) if d is float else d for d in given))
+
 
 # ---------------------------------------------------------------- arithmetic
 add = binary(
@@ -100,7 +107,7 @@ minimum = binary(
     "The smaller of x1 and x2 by element; NaN wins. At ties each gets half of the gradient.",
 )
 arctan2 = binary(
-    "arctan2", to_float,
+    "arctan2", _with_floatx,
     lambda xp, g, _y, x1, x2: xp.divide(
         xp.multiply(g, x2), xp.add(_squared(xp, x1), _squared(xp, x2))),
     lambda xp, g, _y, x1, x2: xp.negative(
@@ -134,7 +141,7 @@ sign = unary(
     "sign", None, _sign_vjp, "-1, 0 or 1 by the sign of x; x / |x| for complex numbers.",
     holomorphic=False)
 square = unary(
-    "square", numeric, lambda xp, g, _y, x: xp.multiply(g, xp.multiply(x, 2)), "x * x by element.")
+    "square", own, lambda xp, g, _y, x: xp.multiply(g, xp.multiply(x, 2)), "x * x by element.")
 reciprocal = unary(
     "reciprocal", to_float,
     lambda xp, g, y, _x: xp.negative(xp.multiply(g, xp.square(y))), "1 / x by element.")
@@ -272,12 +279,20 @@ isinf = unary("isinf", None, False, "Whether x is +inf or -inf, by element; bool
 def clip(x, x_min, x_max):
     """x limited to [x_min, x_max]; NaN stays. The gradient is 0 outside and at a bound 1.
 
+    Whole numbers keep their dtype, unless a bound is a floating tensor; booleans count as int32.
+
     >>> clip([-2.0, 0.5, 9.0], 0.0, 1.0).numpy().tolist()
     [0.0, 0.5, 1.0]
     """
     if isinstance(x_min, (int, float)) and isinstance(x_max, (int, float)):
         return clip_static(x, low=x_min, high=x_max)
-    return OPS["minimum"](OPS["maximum"](x, x_min), x_max)
+    if not hasattr(x, "dtype"):
+        x = to_tensor(x)
+    y = OPS["minimum"](OPS["maximum"](x, x_min), x_max)
+    given = canonical(x.dtype)
+    if canonical(y.dtype).kind in "biu" and given.kind in "biu":
+        return OPS["cast"](y, own(given))
+    return y
 
 
 def _inside(xp, g, _y, x, low, high):
@@ -289,7 +304,7 @@ def _inside(xp, g, _y, x, low, high):
     )
 
 
-@op(vjp=_inside, dtype=numeric)
+@op(vjp=_inside, dtype=own)
 def clip_static(xp, x, low, high):
     """x limited to [low, high], Python numbers."""
     return xp.clip_static(x, low=low, high=high)
@@ -327,6 +342,13 @@ imag = unary(
 make_complex = op(
     vjp=lambda xp, g, _y, _x: xp.real(g) if _x.dtype.kind != "c" else g, holomorphic=False,
 )(_make_complex)
-conjugate = unary(
-    "conjugate", None, lambda xp, g, _y, _x: xp.conjugate(g),
-    "Complex conjugate by element.", holomorphic=False, also=("ops.conj", "ops.numpy.conj"))
+
+
+@op(vjp=lambda xp, g, _y, _x: xp.conjugate(g), tensors=1, holomorphic=False)
+def conjugate(xp, x):
+    """Complex conjugate by element."""
+    return xp.conjugate(x) if x.dtype.kind == "c" else x
+
+
+publish(conjugate, also=("ops.conj", "ops.numpy.conj"))
+

@@ -18,6 +18,17 @@ def numeric(*given):
     return dtypes.INT32 if dtype == dtypes.BOOL else dtype
 
 
+def own(dtype):
+    """dtype rule of one operand: its own, with bool counting as int32."""
+    return dtypes.INT32 if dtype == dtypes.BOOL else dtype
+
+
+def sized(*given):
+    """The dtypes with Python's numbers counting as int32 and floatx, not as weak ones."""
+    known = {int: dtypes.INT32, float: dtypes.canonical(None)}
+    return tuple(known.get(d, d) for d in given)
+
+
 def boolean(*given):
     """dtype rule: bool, whatever was given."""
     return dtypes.BOOL

@@ -1,5 +1,7 @@
 """Indexing: slices, take, where, one_hot, diagonals."""
 
+import math
+
 from minikeras import dtypes
 from minikeras.api.registry import public
 from minikeras.arrays import is_array
@@ -106,13 +108,22 @@ def _advanced(x, key, arrays):
     if axes != list(range(axes[0], axes[0] + len(axes))):
         order = axes + [a for a in range(len(x.shape)) if a not in axes]
         x, axes = OPS["transpose"](x, tuple(order)), list(range(len(axes)))
-    sizes = [x.shape[a] for a in axes]
-    flat = None
-    for index, n in zip(indices, sizes):
-        index = OPS["blend"](OPS["less"](index, 0), OPS["add"](index, n), index)
-        flat = index if flat is None else OPS["add"](OPS["multiply"](flat, n), index)
+    flat = flat_index(indices, [x.shape[a] for a in axes])
     merged = (*x.shape[: axes[0]], -1, *x.shape[axes[-1] + 1 :])
     return OPS["take"](OPS["reshape"](x, merged), flat, axis=axes[0])
+
+
+def flat_index(indices, sizes):
+    """Indices into axes of the given sizes as one into these axes flattened; the product of the
+    sizes, which is out of range, for those that are out of range."""
+    flat, valid = None, None
+    for index, n in zip(indices, sizes):
+        index = OPS["cast"](index, promote(canonical(index.dtype), "int32"))
+        index = OPS["blend"](OPS["less"](index, 0), OPS["add"](index, n), index)
+        inside = OPS["logical_and"](OPS["greater_equal"](index, 0), OPS["less"](index, n))
+        flat = index if flat is None else OPS["add"](OPS["multiply"](flat, n), index)
+        valid = inside if valid is None else OPS["logical_and"](valid, inside)
+    return OPS["blend"](valid, flat, math.prod(sizes))
 
 
 def _mask_to_indices(x, key, arrays):
@@ -204,8 +215,8 @@ def take_gradient(xp, g, indices, axis, shape):
 def take(x, indices, axis=None):
     """Slices of x at integer `indices` along an axis, of the flattened x by default.
 
-    Negative indices count from the end. An index out of range is an IndexError on the CPU and
-    gives NaN (0 for integers) on a GPU.
+    Negative indices count from the end. At an index out of range the result is NaN, or 0 in dtypes
+    without NaN, and no gradient flows.
 
     >>> take([10.0, 20.0, 30.0], [2, 0]).numpy().tolist()
     [30.0, 10.0]
@@ -245,7 +256,14 @@ def take_along_axis_gradient(xp, g, indices, axis, shape):
 
 @public("ops.take_along_axis", "ops.numpy.take_along_axis")
 def take_along_axis(x, indices, axis=None):
-    """x at one index along `axis` for each element of the result; other axes broadcast."""
+    """x at one index along `axis` for each element of the result; other axes broadcast.
+
+    Negative indices count from the end. At an index out of range the result is NaN, or 0 in dtypes
+    without NaN, and no gradient flows.
+
+    >>> take_along_axis([[3.0, 1.0, 2.0]], [[1, -1]], axis=1).numpy().tolist()
+    [[1.0, 2.0]]
+    """
     x, indices = _tensor(x), _tensor(indices)
     if axis is None:
         x, indices, axis = OPS["reshape"](x, (-1,)), OPS["reshape"](indices, (-1,)), 0

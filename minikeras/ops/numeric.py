@@ -20,7 +20,7 @@ from minikeras.ops.elementwise import (
     subtract,
     zeros_of,
 )
-from minikeras.ops.families import binary, publish, same, unary
+from minikeras.ops.families import binary, publish, same, sized, unary
 from minikeras.ops.indexing import where
 from minikeras.ops.reduction import all as all_
 from minikeras.ops.reduction import mean
@@ -212,8 +212,14 @@ def _ratio(xp, g, y, x):
     return xp.multiply(g, xp.blend(zero, 0, xp.divide(x, xp.blend(zero, 1, y))))
 
 
+def _lengths(*given):
+    """dtype rule: floating, float64 for 64-bit integers."""
+    dtype = dtypes.promote(*sized(*given))
+    return dtypes.FLOAT64 if dtype == dtypes.INT64 else to_float(dtype)
+
+
 hypot = binary(
-    "hypot", to_float,
+    "hypot", _lengths,
     lambda xp, g, y, x1, _x2: _ratio(xp, g, y, x1),
     lambda xp, g, y, _x1, x2: _ratio(xp, g, y, x2),
     "sqrt(x1**2 + x2**2) by element, without overflow; the gradient at 0 is 0.")

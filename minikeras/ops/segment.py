@@ -15,7 +15,7 @@ from minikeras.dtypes import canonical
 from minikeras.kernels import segment as _kernels
 from minikeras.ops.creation import zeros_like
 from minikeras.ops.elementwise import add, logical_and, multiply
-from minikeras.ops.indexing import get_item, where
+from minikeras.ops.indexing import flat_index, get_item, where
 from minikeras.ops.reduction import max as max_
 from minikeras.ops.shaping import _tensor, reshape
 
@@ -125,20 +125,6 @@ segment_prod = _segmented(
 
 
 # ---------------------------------------------------------------- scatter
-def _flat_index(indices, shape):
-    """Indices `(..., d)` into the first d axes as one index into them flattened; their product
-    for those that are out of range."""
-    total = math.prod(shape)
-    flat, inside = None, None
-    for j, n in enumerate(shape):
-        i = get_item(indices, (..., j))
-        valid = logical_and(OPS["greater_equal"](i, -n), OPS["less"](i, n))
-        i = where(OPS["less"](i, 0), add(i, n), i)
-        flat = i if flat is None else add(multiply(flat, n), i)
-        inside = valid if inside is None else logical_and(inside, valid)
-    return reshape(OPS["cast"](where(inside, flat, total), "int32"), (-1,))
-
-
 def _rows(name, indices, values, shape):
     """(flat indices, values as rows, number of places)."""
     indices, values = _tensor(indices), _tensor(values)
@@ -155,7 +141,9 @@ def _rows(name, indices, values, shape):
             f"indices {tuple(indices.shape)}, values {tuple(values.shape)}"
         )
     places = math.prod(shape[:depth])
-    return _flat_index(indices, shape[:depth]), reshape(values, (-1, *rest)), places
+    flat = flat_index([get_item(indices, (..., j)) for j in range(depth)], shape[:depth])
+    flat = reshape(OPS["cast"](flat, "int32"), (-1,))
+    return flat, reshape(values, (-1, *rest)), places
 
 
 @public("ops.scatter")

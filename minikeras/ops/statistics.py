@@ -301,10 +301,17 @@ def diff(a, n=1, axis=-1):
     axis = canonical_axis(axis, len(a.shape))
     if n < 0:
         raise ValueError(f"ops.diff: `n` must not be negative. Received: n={n}")
-    step = OPS["not_equal"] if canonical(a.dtype) == dtypes.BOOL else subtract
     for _ in range(n):
-        a = step(slice_axis(a, axis, 1, None), slice_axis(a, axis, 0, -1))
+        a = _difference(a, axis)
     return a
+
+
+@op(tensors=1)
+def _difference(xp, a, axis):
+    lead = (slice(None),) * axis
+    later, earlier = (xp.slice_view(a, key=(*lead, part)) for part in (
+        slice(1, None), slice(0, -1)))
+    return xp.not_equal(later, earlier) if a.dtype == dtypes.BOOL else xp.subtract(later, earlier)
 
 
 @public("ops.trapezoid", "ops.numpy.trapezoid")

@@ -1,6 +1,7 @@
 """Probes of the dtype lattice and of the result dtypes of common ops.
 
-The values are taken on TensorFlow, since Keras on JAX narrows 64-bit types.
+The values are taken on TensorFlow, since Keras on JAX narrows 64-bit types; on JAX where
+TensorFlow refuses to compute.
 """
 
 from itertools import product
@@ -151,17 +152,28 @@ def creation(op):
 
 
 def matches(got, want):
-    """Whether a dtype is as stored: one of `a|b`, anything where Keras had only an error."""
+    """Whether a dtype is as stored: one of `a|b`, anything where Keras computes nothing."""
     if got.endswith("Error") and NAME == "keras":  # symbolic calls that only Keras refuses
         return True
     return want.endswith("Error") or got in want.split("|")
 
 
 def merged(symbolic, eager):
-    """What Keras's symbolic and eager calls say; `a|b` where they differ."""
-    if symbolic == eager or eager.endswith("Error"):
+    """What Keras's symbolic and eager calls say; `a|b` where they differ, `a|Error` where the
+    eager call is refused: symbolic calls check little."""
+    if symbolic == eager:
         return symbolic
+    if eager.endswith("Error"):
+        return symbolic if symbolic.endswith("Error") else f"{symbolic}|Error"
     return eager if symbolic.endswith("Error") else f"{symbolic}|{eager}"
+
+
+def with_jax(stored, jax, names):
+    """A stored value where TensorFlow refuses, with what JAX computes; it narrows 64 bits."""
+    narrowed = "float64" in names or "int" in jax and any("64" in name for name in names)
+    if jax.endswith("Error") or narrowed:
+        return stored
+    return "|".join(dict.fromkeys([stored.removesuffix("|Error"), jax]))
 
 
 def triples(count=300):
