@@ -94,6 +94,12 @@ TABLE = _table()
 BY_CLASS = {(module, name): path for path, (module, name, _) in TABLE.items()}
 
 
+def module_of(class_name):
+    """The module in which Keras has an op of a class; None if there is none."""
+    found = [module for module, name in BY_CLASS if name == class_name]
+    return found[0] if found else None
+
+
 # ---------------------------------------------------------------- one node a call
 class FunctionCall(Operation):
     """A public op that is a function over several Ops, in a functional graph."""

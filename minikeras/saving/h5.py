@@ -191,15 +191,20 @@ def read(dataset):
 
 
 def write_group(file, path, arrays, name=None):
-    """Make a group of arrays; bfloat16, which HDF5 lacks, goes as Keras writes it."""
+    """Make a group of arrays."""
     group = file.require_group(path)
     if name is not None:
         group.attrs["name"] = name
     for key, value in arrays.items():
-        value = np.asarray(value)
-        if value.dtype == BFLOAT16:
-            group.create_dataset(key, data=value.view("V2"))
-            group[key].attrs["dtype"] = "bfloat16"
-        else:
-            group.create_dataset(key, data=value)
+        write_array(group, key, value)
     return group
+
+
+def write_array(group, key, value):
+    """Put an array into a group; bfloat16, which HDF5 lacks, goes as Keras writes it."""
+    value = np.asarray(value)
+    if value.dtype != BFLOAT16:
+        group.create_dataset(key, data=value)
+        return
+    group.create_dataset(key, data=value.view("V2"))
+    group[key].attrs["dtype"] = "bfloat16"

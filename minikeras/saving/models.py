@@ -14,6 +14,7 @@ from minikeras.api import namespaces
 from minikeras.api.registry import public
 from minikeras.core import serialization
 from minikeras.errors import FileError
+from minikeras.saving import legacy_h5
 from minikeras.saving.archive import (
     ASSETS,
     CONFIG,
@@ -41,7 +42,7 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
     The file is written beside the target and moved there when it is whole.
 
     Args:
-        filepath: path that ends in `.keras`.
+        filepath: path that ends in `.keras`, or in `.h5` for the format of Keras 2.
         overwrite: whether a file of that name may be replaced.
         zipped: False writes a folder instead of a zip file.
 
@@ -67,13 +68,15 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
     elif zipped is False:
         refuse_to_overwrite(filepath, overwrite)
         _write_folder(model, filepath)
+    elif filepath.endswith(H5_ENDINGS):
+        refuse_to_overwrite(filepath, overwrite)
+        legacy_h5.save_model(model, filepath, KERAS_VERSION, include_optimizer)
     else:
         raise ValueError(
             "Invalid filepath extension for saving. Please add either a `.keras` extension for "
             "the native Keras format (recommended) or a `.h5` extension. "
             f"Received: filepath={filepath}"
         )
-    del include_optimizer
 
 
 def config_json(model):
@@ -142,7 +145,7 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     """The model in a file: with its weights and, if it was compiled, ready to train on.
 
     Args:
-        filepath: path of a `.keras` file or folder.
+        filepath: path of a `.keras` file or folder, or of an `.h5` file of Keras 2 or 3.
         custom_objects: dictionary of names to classes and functions that are not built in and
             not registered.
         compile: whether to compile the model as it was when it was saved.
@@ -162,7 +165,13 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
                 "`.keras` zip file."
             )
         require_file(filepath)
-        return _from_archive(ZippedArchive(filepath), custom_objects, compile, safe_mode)
+        if not h5py.is_hdf5(filepath):
+            return _from_archive(ZippedArchive(filepath), custom_objects, compile, safe_mode)
+    if filepath.endswith((*H5_ENDINGS, ".keras")):
+        require_file(filepath)
+        return legacy_h5.load_model(
+            filepath, custom_objects, compile,
+            lambda config: model_of(config, filepath, custom_objects, compile, safe_mode))
     raise FileError(
         f"File format not supported: filepath={filepath}. `load_model` reads `.keras` files and "
         "legacy `.h5` files."

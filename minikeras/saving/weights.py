@@ -6,11 +6,14 @@ import h5py
 
 from minikeras.api.registry import public
 from minikeras.errors import FileError
+from minikeras.saving import legacy_h5
+from minikeras.saving.archive import WEIGHTS, ZippedArchive
 from minikeras.saving.atomic import write_atomically
 from minikeras.saving.h5 import H5Reader
 from minikeras.saving.state import read_state, write_state
 
 ENDING = ".weights.h5"
+LEGACY = (".h5", ".hdf5")
 
 
 @public("saving.save_weights")
@@ -51,16 +54,31 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
     """Set a model's weights from a file; if anything in it is wrong, none is set.
 
     Args:
-        filepath: path that ends in `.weights.h5`.
+        filepath: path that ends in `.weights.h5`; or of a whole model's `.keras` or `.h5` file, or
+            of a legacy `.h5` file of weights.
         skip_mismatch: leave layers that do not fit as they are, with a warning.
+        by_name: of a legacy file, load the layers whose names are the model's; else in order.
     """
     filepath = os.fspath(filepath)
+    by_name = kwargs.pop("by_name", False)
     if kwargs:
         raise ValueError(f"Invalid keyword arguments: {kwargs}")
-    if not filepath.endswith(ENDING):
+    if not filepath.endswith((ENDING, ".keras", *LEGACY)):
         raise ValueError(
-            f"The filename must end in `.weights.h5`. Received: filepath={filepath}")
+            "The filename must end in `.weights.h5`, or in `.keras` or `.h5` for the weights of a "
+            f"whole model. Received: filepath={filepath}"
+        )
     require_file(filepath)
+    if filepath.endswith(".keras"):
+        with ZippedArchive(filepath) as archive, archive.file(WEIGHTS) as source:
+            with H5Reader(source, filepath) as reader:
+                read_state(model, reader, filepath, skip_mismatch)
+        return
+    if not filepath.endswith(ENDING):
+        legacy_h5.load_weights(model, filepath, by_name, skip_mismatch)
+        return
+    if by_name:
+        raise ValueError(f"`by_name` is for legacy `.h5` files. Received: filepath={filepath}")
     with H5Reader(filepath, filepath) as reader:
         read_state(model, reader, filepath, skip_mismatch)
 

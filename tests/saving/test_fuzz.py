@@ -49,8 +49,7 @@ def mutated(content, rng):
 
 
 VALUES = (None, True, -1, 0, 1, 3, 10**12, 1.5, float("inf"), "", "x", "relu", [], {}, [1, 2],
-          [None],
-          {"class_name": "Dense", "config": {}}, {"class_name": "__lambda__", "config": {}},
+          [None], {"class_name": "Dense", "config": {}}, {"class_name": "__lambda__", "config": {}},
           {"class_name": "__tensor__", "config": {"value": [1], "dtype": "float32"}})
 
 

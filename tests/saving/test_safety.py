@@ -120,8 +120,8 @@ def test_not_an_archive(tmp_path):
 
 # ---------------------------------------------------------------- configurations
 @pytest.mark.parametrize("text", ["[" * 10_000 + "]" * 10_000,
-                                  '{"a":' * 10_000 + "1" + "}" * 10_000,
-                                  "{", "[]", "7", '{"class_name": "Sequential"}', "\xff"])
+                                  '{"a":' * 10_000 + "1" + "}" * 10_000, "{", "[]", "7",
+                                  '{"class_name": "Sequential"}', "\xff"])
 def test_configurations_that_are_none(path, text):
     with pytest.raises((FileError, TypeError)):
         keras.models.load_model(rewritten(path, config_json=text.encode("latin-1")))

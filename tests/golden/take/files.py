@@ -1,5 +1,9 @@
-"""Takes files.zip and files.npz: models saved by Keras (KERAS_BACKEND=jax)."""
+"""Takes files.zip and files.npz: models saved by Keras (KERAS_BACKEND=jax).
 
+With names of entries as arguments, only these are taken anew.
+"""
+
+import sys
 import tempfile
 from pathlib import Path
 
@@ -9,9 +13,11 @@ import jax
 from tests.golden import files, store
 
 jax.config.update("jax_disable_jit", True)  # compiling would take minutes
-arrays, contents = {}, {}
+names = sys.argv[1:]
+arrays = store.load_arrays("files") if names else {}
+contents = files.read_bundle() if names else {}
 with tempfile.TemporaryDirectory() as folder:
-    for name in files.names():
+    for name in names or files.names():
         path = Path(folder) / "model.keras"
         arrays |= {f"{name}: {k}": v for k, v in files.saved(name, path).items()}
         contents[name] = path.read_bytes()

@@ -1,0 +1,41 @@
+"""Files that Keras has written load here, predict the same and train on to the same losses."""
+
+import numpy as np
+import pytest
+
+from tests.golden import files, layer_cases, store
+from tests.golden.package import keras
+
+CONTENTS = files.read_bundle()
+ARRAYS = store.load_arrays("files")
+
+
+TRAINED = [n for n in files.names() if not n.startswith("layer")]
+
+
+def ready(name):
+    """Whether the layers of an entry exist here."""
+    kind, _, rest = name.partition(": ")
+    return kind != "layer" or hasattr(keras.layers, layer_cases.CASES[rest].layer)
+
+
+@pytest.mark.parametrize("name", [n for n in CONTENTS if ready(n)])
+def test_file_of_keras(name, tmp_path):
+    path = tmp_path / "model.keras"
+    path.write_bytes(CONTENTS[name])
+    for key, value in files.loaded(name, path).items():
+        expected = ARRAYS[f"{name}: {key}"]
+        scale = max(1.0, float(np.abs(expected).max(initial=0)))
+        if key == "losses" and name == "model: half":
+            scale *= 100  # each of Keras's own backends rounds half precision elsewhere
+        if key == "losses" and name == "model: stored_in_bfloat16":
+            value, expected = value[:1], expected[:1]  # to Keras's Adam 0.999 is 1 in bfloat16
+        np.testing.assert_allclose(value, expected, rtol=0, atol=1e-5 * scale, err_msg=key)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_file_of_ours(name, tmp_path):
+    path = tmp_path / "model.keras"
+    want = files.saved(name, path)
+    for key, value in files.loaded(name, path).items():
+        np.testing.assert_array_equal(value, want[key], err_msg=key)
