@@ -17,10 +17,16 @@ def write_atomically(filepath, write):
     target = os.path.realpath(filepath)  # a link stays a link
     with explained(filepath), temporary_beside(target) as temporary:
         write(temporary)
-        with open(temporary, "r+b") as file:
-            os.fsync(file.fileno())
-        os.chmod(temporary, _mode(target))
-        os.replace(temporary, target)
+        replace(temporary, target)
+
+
+def replace(temporary, filepath):
+    """Put a finished file in the target's place, once its bytes are on the disk."""
+    target = os.path.realpath(filepath)
+    with open(temporary, "r+b") as file:
+        os.fsync(file.fileno())
+    os.chmod(temporary, _mode(target))
+    os.replace(temporary, target)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import warnings
 
 from minikeras.core.scopes import state
 from minikeras.errors import FileError
-from minikeras.saving.h5 import StoredArrays, write_group
+from minikeras.saving.h5 import write_group
 from minikeras.saving.walk import walk
 
 ROOM = 1 << 28  # bytes that a model may have beyond what its file accounts for
@@ -107,7 +107,7 @@ def difference(saveable, stored):
                     "call the model on data, or build it, before its weights are loaded")
         return f"expected {len(own)} variable(s), found {len(stored)}"
     for key, variable in own.items():
-        found = stored.shape(key) if isinstance(stored, StoredArrays) else stored[key].shape
+        found = stored.shape(key)
         if tuple(variable.shape) != tuple(found):
             return f"variable {key} has shape {tuple(variable.shape)}, in the file {tuple(found)}"
     return None

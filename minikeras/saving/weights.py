@@ -10,6 +10,7 @@ from minikeras.saving import legacy_h5
 from minikeras.saving.archive import WEIGHTS, ZippedArchive
 from minikeras.saving.atomic import write_atomically
 from minikeras.saving.h5 import H5Reader
+from minikeras.saving.sharding import INDEX, ShardedReader, save_sharded
 from minikeras.saving.state import read_state, write_state
 
 ENDING = ".weights.h5"
@@ -25,16 +26,22 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs)
     Args:
         filepath: path that ends in `.weights.h5`.
         overwrite: whether a file of that name may be replaced.
+        max_shard_size: gigabytes of arrays in one file at most; the weights then go into several,
+            with an index whose name ends in `.weights.json`, which is what to load.
     """
     filepath = os.fspath(filepath)
     if kwargs:
         raise ValueError(f"Invalid keyword arguments: {kwargs}")
-    if max_shard_size is not None:
-        raise NotImplementedError("save_weights: sharded files are not supported yet.")
-    if not filepath.endswith(ENDING):
+    endings = (ENDING,) if max_shard_size is None else (ENDING, INDEX)
+    if not filepath.endswith(endings):
         raise ValueError(
             f"The filename must end in `.weights.h5`. Received: filepath={filepath}")
+    if max_shard_size is not None:
+        filepath = filepath.removesuffix(ENDING).removesuffix(INDEX) + INDEX
     refuse_to_overwrite(filepath, overwrite)
+    if max_shard_size is not None:
+        save_sharded(model, filepath, max_shard_size)
+        return
 
     def write(path):
         with h5py.File(path, "w") as file:
@@ -63,7 +70,7 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
     by_name = kwargs.pop("by_name", False)
     if kwargs:
         raise ValueError(f"Invalid keyword arguments: {kwargs}")
-    if not filepath.endswith((ENDING, ".keras", *LEGACY)):
+    if not filepath.endswith((ENDING, INDEX, ".keras", *LEGACY)):
         raise ValueError(
             "The filename must end in `.weights.h5`, or in `.keras` or `.h5` for the weights of a "
             f"whole model. Received: filepath={filepath}"
@@ -73,6 +80,10 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
         with ZippedArchive(filepath) as archive, archive.file(WEIGHTS) as source:
             with H5Reader(source, filepath) as reader:
                 read_state(model, reader, filepath, skip_mismatch)
+        return
+    if filepath.endswith(INDEX):
+        with ShardedReader(filepath) as reader:
+            read_state(model, reader, filepath, skip_mismatch)
         return
     if not filepath.endswith(ENDING):
         legacy_h5.load_weights(model, filepath, by_name, skip_mismatch)

@@ -5,7 +5,9 @@ Everything here runs on minikeras and on Keras alike (see package.py).
 
 import io
 import json
+import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 
@@ -125,9 +127,11 @@ INPUTS = {"image": (8, 8, 2), "with_ops": (6,)}
 
 
 def layer_names():
-    """The first cases of each layer of the parity table."""
+    """The first cases of each layer of the parity table that the package has."""
     found = {}
     for name, case in layer_cases.CASES.items():
+        if not hasattr(L, case.layer):
+            continue
         found.setdefault(case.layer, []).append(name)
     return [name for names in found.values() for name in names[:PER_LAYER]]
 
@@ -246,3 +250,16 @@ def read_bundle():
     with zipfile.ZipFile(io.BytesIO(BUNDLE.read_bytes())) as bundle:
         found = json.loads(bundle.read("names.json"))
         return {name: bundle.read(f"{i}.keras") for i, name in enumerate(found)}
+
+
+def write_all(folder):
+    """Save every entry's model into a folder, and what each does then as arrays."""
+    arrays = {}
+    for i, name in enumerate(names()):
+        found = saved(name, folder / f"{i}.keras")
+        arrays |= {f"{name}: {k}": v for k, v in found.items()}
+    np.savez(folder / "outcomes.npz", **arrays)
+
+
+if __name__ == "__main__":
+    write_all(Path(sys.argv[1]))
