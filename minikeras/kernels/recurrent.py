@@ -10,7 +10,8 @@ The forward pass hands on what the backward pass needs. That one finds the slope
 several steps at once, walks back through the steps, and sums the weights' gradients over all steps
 in one product each. `mask`, booleans (batch, time) or None: where False, the state stays.
 
-Weights and gates are in Keras's order: i, f, g, o for the LSTM and z, r, h for the GRU.
+`w` None: x is the inputs' product already, (batch, time, rows), as where each gate has a dropout
+mask of its own. Weights and gates are in Keras's order: i, f, g, o for the LSTM and z, r, h for the GRU.
 """
 
 from minikeras.dtypes import Spec
@@ -27,6 +28,7 @@ def _sizes(x, u):
 def _check(name, x, w, u, bias, states, gates):
     batch, _, units = _sizes(x, u)
     wanted = (
+        ("inputs", x, (batch, x.shape[1], gates * units)) if w is None else
         ("kernel", w, (x.shape[2], gates * units)), ("recurrent kernel", u, (units, gates * units)),
         ("bias", bias, (2, gates * units) if name == "gru" else (gates * units,)),
         *(("state", s, (batch, units)) for s in states),
@@ -47,6 +49,13 @@ def _outputs(x, u, sequences):
     return Spec((batch, time, units), x.dtype) if sequences else state, state
 
 
+def _gradient_specs(x, w, u, bias, states):
+    """Specs of the gradients to x, w, u, the bias and the states; of nothing where w is None."""
+    of_w = Spec((0,) if w is None else tuple(w.shape), x.dtype)
+    like = [Spec(tuple(a.shape), a.dtype) for a in (x, u, *states)]
+    return (like[0], of_w, like[1], Spec(bias, x.dtype), *like[2:])
+
+
 def _rows(k, matrix, bias, gates):
     """Weights (n, gates * units) as rows (gates * units, n), with the bias as a last column.
 
@@ -63,11 +72,18 @@ def _rows(k, matrix, bias, gates):
     return out
 
 
-def _inputs_part(k, x, rows):
+def _inputs_part(k, x, w, gates):
     """(time, rows, batch): the product of all steps' inputs with the weights."""
-    batch, time, _ = x.shape
-    out = k.scratch((time, rows.shape[0], batch), x.dtype)
-    k(k.xp.matmul, rows, x.transpose(1, 2, 0), out)
+    batch, time, n = x.shape
+    if w is not None:
+        rows = _rows(k, w, None, gates)
+        out = k.scratch((time, rows.shape[0], batch), x.dtype)
+        k(k.xp.matmul, rows, x.transpose(1, 2, 0), out)
+        return out
+    out, units = k.scratch((time, n, batch), x.dtype), n // len(gates)
+    for i, (gate, factor) in enumerate(gates):
+        given = x[:, :, gate * units : (gate + 1) * units].transpose(1, 2, 0)
+        k(k.xp.multiply, given, factor, out[:, i * units : (i + 1) * units])
     return out
 
 
@@ -173,7 +189,12 @@ class _Back:
         """dx and dw from dz (rows, time, batch), the rows in the order `gates`."""
         k, xp = self.k, self.k.xp
         batch, time, n = x.shape
-        units = w.shape[1] // len(gates)
+        units = dz.shape[0] // len(gates)
+        if w is None:
+            for i, g in enumerate(gates):
+                part, own = slice(i * units, (i + 1) * units), slice(g * units, (g + 1) * units)
+                k(xp.copyto, dx[:, :, own], dz[part].transpose(2, 1, 0))
+            return
         flat = k.view(dz, (dz.shape[0], time * batch))
         by_time, d = k.scratch((time, batch, n), x.dtype), k.scratch((dz.shape[0], n), x.dtype)
         steps = k.view(by_time, (time * batch, n))
@@ -221,7 +242,7 @@ def lstm_steps(k, out, x, w, u, b, h0, c0, mask, sequences):
     y, last_h, last_c, gates, squashed, c, h = out
     xp, (_, time, n) = k.xp, _sizes(x, u)
     weights, masks = _rows(k, u, b, LSTM_GATES), _Masks(k, mask)
-    inputs = _inputs_part(k, x, _rows(k, w, None, LSTM_GATES))
+    inputs = _inputs_part(k, x, w, LSTM_GATES)
     part = k.scratch((n, x.shape[0]), x.dtype)
     _start(k, h, h0)
     _start(k, c, c0)
@@ -258,8 +279,7 @@ def _lstm_slopes(k, gates, squashed, c, n, out):
 
 
 def _lstm_gradient_spec(g_y, g_h, g_c, x, w, u, mask, *kept, sequences):
-    bias = Spec((u.shape[1],), u.dtype)
-    return tuple(Spec(tuple(a.shape), a.dtype) for a in (x, w, u, bias, g_h, g_c))
+    return _gradient_specs(x, w, u, (u.shape[1],), (g_h, g_c))
 
 
 @kernel("opaque", _lstm_gradient_spec)
@@ -324,7 +344,7 @@ def gru_steps(k, out, x, w, u, b, h0, mask, sequences):
     k(xp.copyto, bias, b[1])
     k(xp.add, bias[: 2 * n], b[0, : 2 * n], bias[: 2 * n])
     weights, masks = _rows(k, u, bias, GRU_GATES), _Masks(k, mask)
-    inputs = _inputs_part(k, x, _rows(k, w, None, GRU_GATES))
+    inputs = _inputs_part(k, x, w, GRU_GATES)
     column = k.view(b[0, 2 * n :], (n, 1))
     k(xp.add, inputs[:, 2 * n :], column, inputs[:, 2 * n :])
     part = k.scratch((n, batch), x.dtype)
@@ -363,8 +383,7 @@ def _gru_slopes(k, gates, before, n, out):
 
 
 def _gru_gradient_spec(g_y, g_h, x, w, u, mask, *kept, sequences):
-    bias = Spec((2, u.shape[1]), u.dtype)
-    return tuple(Spec(tuple(a.shape), a.dtype) for a in (x, w, u, bias, g_h))
+    return _gradient_specs(x, w, u, (2, u.shape[1]), (g_h,))
 
 
 @kernel("opaque", _gru_gradient_spec)
@@ -415,7 +434,7 @@ def simple_rnn_steps(k, out, x, w, u, b, h0, mask, sequences):
     y, last, new, h = out
     xp, (_, time, n) = k.xp, _sizes(x, u)
     weights, masks = _rows(k, u, b, ((0, 1.0),)), _Masks(k, mask)
-    inputs = _inputs_part(k, x, _rows(k, w, None, ((0, 1.0),)))
+    inputs = _inputs_part(k, x, w, ((0, 1.0),))
     _start(k, h, h0)
     for t in range(time):
         k(xp.matmul, weights, h[t], new[t])
@@ -427,8 +446,7 @@ def simple_rnn_steps(k, out, x, w, u, b, h0, mask, sequences):
 
 
 def _simple_gradient_spec(g_y, g_h, x, w, u, mask, *kept, sequences):
-    bias = Spec((u.shape[1],), u.dtype)
-    return tuple(Spec(tuple(a.shape), a.dtype) for a in (x, w, u, bias, g_h))
+    return _gradient_specs(x, w, u, (u.shape[1],), (g_h,))
 
 
 @kernel("opaque", _simple_gradient_spec)

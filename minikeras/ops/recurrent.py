@@ -36,11 +36,13 @@ def _step_by_step(step, g, x, weights, states, mask, sequences):
     """
     outer, thread.deep = thread.deep, True  # what is recorded here is differentiated twice
     try:
-        own = [same_tensor(t) for t in (x, *weights, *states)]  # paths between them don't count
-        n = 1 + len(weights)
+        given = [t for t in (x, *weights, *states) if t is not None]
+        own = [same_tensor(t) for t in given]  # so that paths between them don't count
+        n = len(own) - len(states)
         outputs = _run(step, own[0], own[1:n], own[n:], mask, sequences)
         pairs = [(o, d) for o, d in zip(outputs, g) if d is not None]
-        return gradient([o for o, _ in pairs], own, [d for _, d in pairs])
+        found = gradient([o for o, _ in pairs], own, [d for _, d in pairs])
+        return found if len(weights) == n - 1 else [found[0], None, *found[1:]]
     finally:
         thread.deep = outer
 
@@ -77,14 +79,19 @@ def _vjp(step, name, n_weights=3):
 
 
 # ---------------------------------------------------------------- LSTM
+def _inputs(x, w=None):
+    return x if w is None else x @ w
+
+
 def _gates(z, n):
     units = z.shape[-1] // n
     return [z[..., i * units : (i + 1) * units] for i in range(n)]
 
 
-def _lstm_step(x, states, w, u, b):
+def _lstm_step(x, states, *weights):
     h, c = states
-    i, f, g, o = _gates(x @ w + h @ u + b, 4)
+    *w, u, b = weights
+    i, f, g, o = _gates(_inputs(x, *w) + h @ u + b, 4)
     sigmoid, tanh = OPS["sigmoid"], OPS["tanh"]
     c = sigmoid(f) * c + sigmoid(i) * tanh(g)
     return [sigmoid(o) * tanh(c), c]
@@ -105,7 +112,7 @@ def lstm(xp, x, w, u, b, h0, c0, mask, sequences=False):
     h <- logistic(o) tanh(c).
 
     Args:
-        x: `(batch, time, features)`.
+        x: `(batch, time, features)`; with w None, the inputs' product `(batch, time, 4 units)`.
         w, u, b: `(features, 4 units)`, `(units, 4 units)`, `(4 units,)`.
         h0, c0: `(batch, units)`.
         mask: booleans `(batch, time)` or None.
@@ -119,9 +126,10 @@ def lstm(xp, x, w, u, b, h0, c0, mask, sequences=False):
 
 
 # ---------------------------------------------------------------- GRU
-def _gru_step(x, states, w, u, b):
+def _gru_step(x, states, *weights):
     (h,) = states
-    xz, xr, xh = _gates(x @ w + b[0], 3)
+    *w, u, b = weights
+    xz, xr, xh = _gates(_inputs(x, *w) + b[0], 3)
     hz, hr, hh = _gates(h @ u + b[1], 3)
     sigmoid, tanh = OPS["sigmoid"], OPS["tanh"]
     z = sigmoid(xz + hz)
@@ -153,8 +161,9 @@ def gru(xp, x, w, u, b, h0, mask, sequences=False):
 
 
 # ---------------------------------------------------------------- the plain cell
-def _simple_step(x, states, w, u, b):
-    return [OPS["tanh"](x @ w + states[0] @ u + b)]
+def _simple_step(x, states, *weights):
+    *w, u, b = weights
+    return [OPS["tanh"](_inputs(x, *w) + states[0] @ u + b)]
 
 
 _simple_gradient = _vjp(_simple_step, "simple_rnn_gradient")
