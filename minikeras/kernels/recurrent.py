@@ -11,7 +11,8 @@ several steps at once, walks back through the steps, and sums the weights' gradi
 in one product each. `mask`, booleans (batch, time) or None: where False, the state stays.
 
 `w` None: x is the inputs' product already, (batch, time, rows), as where each gate has a dropout
-mask of its own. Weights and gates are in Keras's order: i, f, g, o for the LSTM and z, r, h for the GRU.
+mask of its own. Weights and gates are in Keras's order: i, f, g, o for the LSTM and z, r, h for
+the GRU.
 """
 
 from minikeras.dtypes import Spec

@@ -27,6 +27,17 @@ def accepts(cell, name):
     return name in signature_of(function).names or signature_of(function).any_keyword
 
 
+def shared_with_cell(*names):
+    """Class decorator: attributes of the cell are the layer's too."""
+
+    def declare(cls):
+        for name in names:
+            setattr(cls, name, property(lambda self, name=name: getattr(self.cell, name)))
+        return cls
+
+    return declare
+
+
 def _shaped(shape, t):
     return KerasTensor((*shape, *t.shape[1:]), t.dtype)
 
@@ -281,16 +292,20 @@ class RNN(Layer):
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """(last output, outputs or None, last states), step by step."""
-        states, outputs, more = initial_state, [], {}
-        if accepts(self.cell, "training"):
-            more["training"] = training
+        more = {"training": training} if accepts(self.cell, "training") else {}
+        return self.loop(
+            lambda x, states: self.cell(x, states, **more), sequences, initial_state, mask)
+
+    def loop(self, step, sequences, states, mask):
+        """(last output, outputs or None, last states) of `output, states = step(x, states)`."""
+        outputs = []
         parts = [time_steps(x) for x in tree.flatten(sequences)]
         if not parts[0]:
             raise ValueError(f'Layer "{self.name}" was given a sequence of no steps.')
         masks = [None] * len(parts[0]) if mask is None else time_steps(mask)
         for t, on in enumerate(masks):
             x = tree.pack_sequence_as(sequences, [p[t] for p in parts])
-            output, new = self.cell(x, states, **more)
+            output, new = step(x, states)
             new = as_list(new)
             if on is not None:
                 output = self._output_before(on, output, outputs, states)

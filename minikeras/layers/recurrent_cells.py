@@ -6,7 +6,7 @@ from minikeras.core.scopes import autocast_scope
 from minikeras.layers.dense import positive_int, set_weight_options, weight
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.layer import Layer
-from minikeras.layers.recurrent import RNN, as_list, zero_states
+from minikeras.layers.recurrent import RNN, as_list, shared_with_cell, zero_states
 from minikeras.ops import recurrent as fused
 from minikeras.random.seed import SeedGenerator
 
@@ -131,7 +131,7 @@ recurrent_regularizer bias_regularizer kernel_constraint recurrent_constraint
 bias_constraint""".split()
 
 
-def _options(given):
+def options_of(given):
     """The weights' options among the local variables of a constructor."""
     return {name: given[name] for name in OPTIONS}
 
@@ -166,7 +166,7 @@ class SimpleRNNCell(Cell):
     ):
         super().__init__(
             units, activation=activation, use_bias=use_bias, dropout=dropout,
-            recurrent_dropout=recurrent_dropout, seed=seed, options=_options(locals()), **kwargs)
+            recurrent_dropout=recurrent_dropout, seed=seed, options=options_of(locals()), **kwargs)
 
     def call(self, sequence, states, training=False):
         h = self.product(sequence, self.kernel, training)
@@ -200,7 +200,7 @@ class GRUCell(Cell):
         kwargs.pop("implementation", None)
         super().__init__(
             units, activation=activation, use_bias=use_bias, dropout=dropout,
-            recurrent_dropout=recurrent_dropout, seed=seed, options=_options(locals()), **kwargs)
+            recurrent_dropout=recurrent_dropout, seed=seed, options=options_of(locals()), **kwargs)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.reset_after = reset_after
 
@@ -253,7 +253,7 @@ class LSTMCell(Cell):
         kwargs.pop("implementation", None)
         super().__init__(
             units, activation=activation, use_bias=use_bias, dropout=dropout,
-            recurrent_dropout=recurrent_dropout, seed=seed, options=_options(locals()), **kwargs)
+            recurrent_dropout=recurrent_dropout, seed=seed, options=options_of(locals()), **kwargs)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.unit_forget_bias = unit_forget_bias
         self.state_size = [self.units, self.units]
@@ -349,7 +349,7 @@ class Recurrent(RNN):
         config.setdefault("activity_regularizer", None)
         return config
 
-    def _arguments_config(self):
+    def _arguments_config(self, cls):
         names = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll",
                  "zero_output_for_mask")
         return {n: getattr(self, n) for n in names}
@@ -358,9 +358,7 @@ class Recurrent(RNN):
 def _of_cell(cls):
     """Class decorator: the cell's arguments are the layer's too."""
     names = (*OPTIONS, "units", "activation", "use_bias", "dropout", "recurrent_dropout")
-    for name in (*names, *cls.shared):
-        setattr(cls, name, property(lambda self, name=name: getattr(self.cell, name)))
-    return cls
+    return shared_with_cell(*names, *cls.shared)(cls)
 
 
 @public("layers.SimpleRNN")
