@@ -102,7 +102,7 @@ def _copy(layer, prefix, **changes):
     config = {**layer.get_config(), "name": f"{prefix}_{name}", **changes}
     cells = [getattr(layer, "cell", layer), *getattr(getattr(layer, "cell", None), "cells", ())]
     known = {type(c).__name__: type(c) for c in cells if not _builtin(type(c))}
-    with serialization.custom_object_scope(known):
+    with serialization.CustomObjectScope(known):
         return type(layer).from_config(config)
 
 
