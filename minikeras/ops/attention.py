@@ -4,14 +4,71 @@ import math
 
 from minikeras import dtypes
 from minikeras.api.registry import public
+from minikeras.core.op import RECORDING, op
 from minikeras.core.operators import OPS
 from minikeras.dtypes import canonical, to_float
+from minikeras.kernels import attention as _kernels  # noqa: F401 (their table)
 from minikeras.ops.contraction import matmul
 from minikeras.ops.elementwise import add, logical_and, multiply
 from minikeras.ops.indexing import positions, where
+from minikeras.ops.second_order import gradient_by_ops
 from minikeras.ops.shaping import _tensor, expand_dims, repeat, transpose
 
 
+# ---------------------------------------------------------------- by blocks
+def _attend_vjp(xp, g, y, query, key, value, mask, scale):
+    if xp is RECORDING:
+        return gradient_by_ops(
+            lambda q, k, v, m: (_attend_by_ops(q, k, v, m, scale),), (query, key, value, mask),
+            (g,))
+    found = xp.attention_gradient(g, query, key, value, mask, *y, scale=scale)
+    return (*found, None)
+
+
+@op(vjp=_attend_vjp, joint=True, tensors=4, keeps=True)
+def attend(xp, query, key, value, mask, scale):
+    """softmax(scale query key^T, where the mask allows) value, without all scores in memory.
+
+    Args: as of `dot_product_attention`, all heads given, float32 or float64, mask of 4 axes or
+    None. Reference: T. Dao et al. 2022, arXiv:2205.14135.
+    """
+    if xp is RECORDING:
+        return (None,) * 4  # the vjp starts from the arguments
+    return xp.attention_forward(query, key, value, mask, scale=scale)
+
+
+def _attend_by_ops(query, key, value, mask, scale):
+    q = transpose(multiply(query, scale), (0, 2, 1, 3))  # (batch, heads, T, size)
+    logits = matmul(q, transpose(key, (0, 2, 3, 1)))  # (batch, heads, T, S)
+    weights = OPS["softmax"](_masked(logits, mask), axis=-1)
+    y = matmul(weights, transpose(value, (0, 2, 1, 3)))  # (batch, heads, T, value size)
+    return transpose(y, (0, 2, 1, 3))
+
+
+def _masked(logits, mask):
+    if mask is None:
+        return logits
+    return where(mask, logits, float(dtypes.finfo(logits.dtype).min) * 0.7)
+
+
+def _causal(query, key, mask):
+    """The mask, and no key after the query."""
+    rows, columns = positions(query, axis=1), positions(key, axis=1)
+    causal = OPS["greater_equal"](expand_dims(rows, 1), expand_dims(columns, 0))
+    return causal if mask is None else logical_and(mask, causal)
+
+
+def _fits(query, key, value, mask):
+    """Whether `attend` takes these shapes: one batch, and something to attend to."""
+    shapes = [tuple(t.shape) for t in (query, key, value)]
+    if 0 in shapes[1] or len({s[0] for s in shapes}) > 1 or shapes[1][1] != shapes[2][1]:
+        return False
+    wanted = (shapes[0][0], shapes[0][2], shapes[0][1], shapes[1][1])
+    return mask is None or len(mask.shape) == 4 and all(
+        m == 1 or m == n for m, n in zip(mask.shape, wanted))
+
+
+# ---------------------------------------------------------------- the public op
 def _checked(query, key, value):
     shapes = [tuple(t.shape) for t in (query, key, value)]
     if [len(s) for s in shapes] != [4, 4, 4]:
@@ -60,21 +117,23 @@ def dot_product_attention(
     if group > 1:
         key, value = repeat(key, group, axis=2), repeat(value, group, axis=2)
     scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
+    wide = dtypes.FLOAT32 if dtype in dtypes.HALVES else dtype
+    mask = None if mask is None else OPS["cast"](_tensor(mask), "bool")
+    if is_causal:
+        mask = _causal(query, key, mask)
+    while mask is not None and len(mask.shape) < 4:
+        mask = expand_dims(mask, 0)
+    plain = bias is None and attn_logits_soft_cap is None and isinstance(scale, (int, float))
+    if plain and _fits(query, key, value, mask):
+        y = attend(*(OPS["cast"](t, wide) for t in (query, key, value)), mask, float(scale))
+        return OPS["cast"](y, dtype)
     q = transpose(multiply(query, scale), (0, 2, 1, 3))  # (batch, heads, T, size)
     logits = matmul(q, transpose(key, (0, 2, 3, 1)))  # (batch, heads, T, S)
-    wide = dtypes.FLOAT32 if dtype in dtypes.HALVES else dtype
     logits = OPS["cast"](logits, wide)
     if attn_logits_soft_cap is not None:
         logits = multiply(OPS["tanh"](logits / attn_logits_soft_cap), attn_logits_soft_cap)
     if bias is not None:
         logits = add(logits, OPS["cast"](_tensor(bias), wide))
-    mask = None if mask is None else OPS["cast"](_tensor(mask), "bool")
-    if is_causal:
-        rows, columns = positions(query, axis=1), positions(key, axis=1)
-        causal = OPS["greater_equal"](expand_dims(rows, 1), expand_dims(columns, 0))
-        mask = causal if mask is None else logical_and(mask, causal)
-    if mask is not None:
-        logits = where(mask, logits, float(dtypes.finfo(wide).min) * 0.7)
-    weights = OPS["cast"](OPS["softmax"](logits, axis=-1), dtype)
+    weights = OPS["cast"](OPS["softmax"](_masked(logits, mask), axis=-1), dtype)
     y = matmul(weights, transpose(value, (0, 2, 1, 3)))  # (batch, heads, T, value size)
     return transpose(y, (0, 2, 1, 3))

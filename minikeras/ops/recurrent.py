@@ -5,12 +5,11 @@ is booleans (batch, time), False where the state stays, or None. First derivativ
 Derivatives of higher order go through the same formulas step by step.
 """
 
-from minikeras.core.gradient import gradient, same_tensor
 from minikeras.core.op import RECORDING, op
 from minikeras.core.operators import OPS
-from minikeras.core.scopes import state as thread
 from minikeras.kernels import recurrent as _kernels  # noqa: F401 (their table)
 from minikeras.ops.indexing import where
+from minikeras.ops.second_order import gradient_by_ops
 from minikeras.ops.shaping import expand_dims, stack
 
 DECLARES_FOR_ITS_CALLERS = True
@@ -29,26 +28,21 @@ def _zero_if_none(xp, g, like):
     return xp.filled(like, value=0, dtype=like.dtype) if g is None else g
 
 
-def _step_by_step(step, g, x, weights, states, mask, sequences):
-    """Gradients to x, the weights and the states, recorded for an outer tape.
+def _by_ops(step, sequences):
+    """The op as a function of (x, w, u, b, *states, mask), by ops, step by step.
 
     `step(x_t, states, *weights)` gives the new states; h is the first of them.
     """
-    outer, thread.deep = thread.deep, True  # what is recorded here is differentiated twice
-    try:
-        given = [t for t in (x, *weights, *states) if t is not None]
-        own = [same_tensor(t) for t in given]  # so that paths between them don't count
-        n = len(own) - len(states)
-        outputs = _run(step, own[0], own[1:n], own[n:], mask, sequences)
-        pairs = [(o, d) for o, d in zip(outputs, g) if d is not None]
-        found = gradient([o for o, _ in pairs], own, [d for _, d in pairs])
-        return found if len(weights) == n - 1 else [found[0], None, *found[1:]]
-    finally:
-        thread.deep = outer
+
+    def run(x, w, u, b, *rest):
+        *states, mask = rest
+        weights = (u, b) if w is None else (w, u, b)
+        return _walk(step, x, weights, states, mask, sequences)
+
+    return run
 
 
-def _run(step, x, weights, states, mask, sequences):
-    """(y, *last states) by ops, step by step."""
+def _walk(step, x, weights, states, mask, sequences):
     steps = time_steps(x)
     masks = (None,) * len(steps) if mask is None else time_steps(expand_dims(mask, -1))
     ys = []
@@ -61,19 +55,15 @@ def _run(step, x, weights, states, mask, sequences):
     return (stack(ys, axis=1) if sequences else states[0], *states)
 
 
-def _vjp(step, name, n_weights=3):
-    """The joint vjp of an op of (x, weights, states, mask)."""
+def _vjp(step, name):
+    """The joint vjp of an op of (x, w, u, b, *states, mask)."""
 
     def run(xp, g, y, tensors, sequences):
-        x, mask = tensors[0], tensors[-1]
         if xp is RECORDING:
-            weights, states = tensors[1 : 1 + n_weights], tensors[1 + n_weights : -1]
-            found = _step_by_step(step, g, x, weights, states, mask, sequences)
-        else:
-            g = [_zero_if_none(xp, d, like) for d, like in zip(g, y)]
-            u, w, kept = tensors[2], tensors[1], y[len(g) :]
-            found = getattr(xp, name)(*g, x, w, u, mask, *kept, sequences=sequences)
-        return (*found, None)
+            return gradient_by_ops(_by_ops(step, sequences), tensors, g)
+        g = [_zero_if_none(xp, d, like) for d, like in zip(g, y)]
+        x, w, u, mask = (tensors[i] for i in (0, 1, 2, -1))
+        return (*getattr(xp, name)(*g, x, w, u, mask, *y[len(g) :], sequences=sequences), None)
 
     return run
 
