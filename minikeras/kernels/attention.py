@@ -8,8 +8,8 @@ Of moderate numbers of scores the exponentials are kept for the gradient, of mor
 again from their rows' maxima. A row that may see nothing takes the mean of all values, and has no
 gradient to q and k.
 
-q (batch, T, heads, size), k (batch, S, heads, size), v (batch, S, heads, value size), mask: booleans
-that broadcast to (batch, heads, T, S), or None.
+q (batch, T, heads, size), k (batch, S, heads, size), v (batch, S, heads, value size), mask:
+booleans that broadcast to (batch, heads, T, S), or None.
 """
 
 from minikeras import dtypes
