@@ -29,8 +29,9 @@ def _sizes(x, u):
 def _check(name, x, w, u, bias, states, gates):
     batch, _, units = _sizes(x, u)
     wanted = (
+        ("recurrent kernel", u, (units, gates * units)),
         ("inputs", x, (batch, x.shape[1], gates * units)) if w is None else
-        ("kernel", w, (x.shape[2], gates * units)), ("recurrent kernel", u, (units, gates * units)),
+        ("kernel", w, (x.shape[2], gates * units)),
         ("bias", bias, (2, gates * units) if name == "gru" else (gates * units,)),
         *(("state", s, (batch, units)) for s in states),
     )

@@ -1,7 +1,5 @@
 """Probes of recurrent and attention layers: outputs, gradients, configuration."""
 
-import numpy as np
-
 from tests.golden.formulas import integers, uniform, weight
 from tests.golden.package import array, gradients, keras, layer_gradients
 from tests.golden.sequence_cases import CASES, Mask
