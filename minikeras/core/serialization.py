@@ -351,8 +351,15 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, **kwar
     if kwargs:
         raise TypeError(f"Unexpected arguments of deserialize_keras_object: {sorted(kwargs)}.")
     outer = _reading.safe  # whoever reads the file decides, also for what is nested in it
-    with CustomObjectScope(custom_objects), SafeModeScope(safe_mode if outer is None else outer):
-        return _deserialize(config, family)
+    # A configuration made on the way, for a copy, must not have numbers: the file has its own.
+    ids, _reading.shared_ids = _reading.shared_ids, None
+    try:
+        with CustomObjectScope(custom_objects), SafeModeScope(
+            safe_mode if outer is None else outer
+        ):
+            return _deserialize(config, family)
+    finally:
+        _reading.shared_ids = ids
 
 
 def _deserialize(config, family=None):

@@ -299,3 +299,31 @@ def test_family_of_classes():
     assert "binary_focal_crossentropy" not in family.names
     with pytest.raises(ValueError, match="needs the keys"):
         family.get({"a": 1})
+
+
+class Copying(keras.layers.Layer):
+    """Makes a copy of a layer from its configuration, also while a file is read."""
+
+    def __init__(self, layer=None, **kwargs):
+        super().__init__(**kwargs)
+        layer = layer or keras.layers.Dense(3)
+        self.layer = layer
+        self.copy = type(layer).from_config(layer.get_config())
+
+    def get_config(self):
+        return {**super().get_config(), "layer": keras.saving.serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config):
+        config["layer"] = keras.saving.deserialize_keras_object(config["layer"])
+        return cls(**config)
+
+
+def test_configurations_made_while_a_file_is_read_have_no_numbers_of_their_own():
+    with keras.saving.CustomObjectScope({"Copying": Copying}):
+        with serialization.ObjectSharingScope():
+            config = keras.saving.serialize_keras_object(
+                [keras.initializers.Ones(), Copying()])
+        with serialization.ObjectSharingScope():
+            made = keras.saving.deserialize_keras_object(config)[1]
+    assert made.copy.units == 3 and made.copy.dtype_policy.name == "float32"
