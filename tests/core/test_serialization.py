@@ -320,10 +320,10 @@ class Copying(keras.layers.Layer):
 
 
 def test_configurations_made_while_a_file_is_read_have_no_numbers_of_their_own():
+    given = [keras.initializers.Ones(), Copying()]
     with keras.saving.CustomObjectScope({"Copying": Copying}):
         with serialization.ObjectSharingScope():
-            config = keras.saving.serialize_keras_object(
-                [keras.initializers.Ones(), Copying()])
+            config = keras.saving.serialize_keras_object(given)
         with serialization.ObjectSharingScope():
             made = keras.saving.deserialize_keras_object(config)[1]
     assert made.copy.units == 3 and made.copy.dtype_policy.name == "float32"
