@@ -17,20 +17,21 @@ WEYL = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
 LOW = 0xFFFFFFFF
 
 
-def words(xp, seed, n):
-    """n random 64-bit words for a key (seed, count)."""
+def words(xp, seed, n, block=0):
+    """n random 64-bit words for a key (seed, count), from the block of four words `block` on."""
     if xp is NUMPY:
         key = NUMPY.array([int(seed[0]), int(seed[1])], "uint64")
-        return NUMPY.random.Philox(key=key).random_raw(n)
-    return portable_words(xp, seed, n)
+        generator = NUMPY.random.Philox(key=key)
+        return (generator.advance(block) if block else generator).random_raw(n)
+    return portable_words(xp, seed, n, block)
 
 
-def portable_words(xp, seed, n):
+def portable_words(xp, seed, n, block=0):
     """The same words by array operations: ten rounds on four columns of counters."""
     blocks = -(-n // 4)
     u64 = xp.uint64
     k0, k1 = seed[0:1].astype(u64), seed[1:2].astype(u64)
-    c0 = xp.arange(1, blocks + 1, dtype=u64)  # NumPy counts before it draws
+    c0 = xp.arange(block + 1, block + blocks + 1, dtype=u64)  # NumPy counts before it draws
     c1, c2, c3 = xp.zeros(blocks, u64), xp.zeros(blocks, u64), xp.zeros(blocks, u64)
     for i in range(10):
         if i:
@@ -51,24 +52,26 @@ def _multiply(xp, a, b):
     return a1 * b1 + (mid >> half) + (other >> half) + carry, a * u64(b)
 
 
-def _bits(xp, seed, count, width):
-    """`count` unsigned integers of 16, 32 or 64 bits."""
-    n = -(-count * width // 64)
-    return words(xp, seed, n).view(f"uint{width}")[:count]
+def _bits(xp, seed, count, width, first=0):
+    """`count` unsigned integers of 16, 32 or 64 bits, from the `first`-th on."""
+    block, skip = divmod(first, 256 // width)
+    n = -(-(skip + count) * width // 64)
+    return words(xp, seed, n, block).view(f"uint{width}")[skip : skip + count]
 
 
-def unit(xp, seed, count, dtype):
+def unit(xp, seed, count, dtype, first=0):
     """Uniform in [0, 1): 24 bits as float32, 53 as float64."""
     if dtype == dtypes.FLOAT64:
-        return (_bits(xp, seed, count, 64) >> xp.uint64(11)) * 2.0**-53
-    return (_bits(xp, seed, count, 32) >> xp.uint32(8)).astype(xp.float32) * xp.float32(2.0**-24)
+        return (_bits(xp, seed, count, 64, first) >> xp.uint64(11)) * 2.0**-53
+    wide = (_bits(xp, seed, count, 32, first) >> xp.uint32(8)).astype(xp.float32)
+    return wide * xp.float32(2.0**-24)
 
 
-def _open_unit(xp, seed, count, dtype):
+def _open_unit(xp, seed, count, dtype, first=0):
     """Uniform in (0, 1), never 0 or 1."""
     if dtype == dtypes.FLOAT64:
-        return unit(xp, seed, count, dtype) + 2.0**-54
-    wide = (_bits(xp, seed, count, 32) >> xp.uint32(9)).astype(xp.float32)
+        return unit(xp, seed, count, dtype, first) + 2.0**-54
+    wide = (_bits(xp, seed, count, 32, first) >> xp.uint32(9)).astype(xp.float32)
     return (wide + xp.float32(0.5)) * xp.float32(2.0**-23)
 
 
@@ -84,10 +87,17 @@ def next_seed(xp, seed):
     return seed
 
 
+def by_place(kernel):
+    """Decorator: elements follow from their places, so a part can be drawn: from `first` on."""
+    kernel.by_place = True
+    return kernel
+
+
+@by_place
 @function(_shaped)
-def random_uniform(xp, seed, shape, dtype, low=0.0, high=1.0):
+def random_uniform(xp, seed, shape, dtype, low=0.0, high=1.0, first=0):
     """Uniform in [low, high)."""
-    u = unit(xp, seed, math.prod(shape), dtype)
+    u = unit(xp, seed, math.prod(shape), dtype, first)
     if (low, high) != (0.0, 1.0):
         u = u * u.dtype.type(high - low) + u.dtype.type(low)
         u = xp.minimum(u, xp.nextafter(u.dtype.type(high), u.dtype.type(low)))
@@ -123,10 +133,11 @@ def _horner(coefficients, x):
     return total
 
 
+@by_place
 @function(_shaped)
-def random_normal(xp, seed, shape, dtype, mean=0.0, stddev=1.0):
+def random_normal(xp, seed, shape, dtype, mean=0.0, stddev=1.0, first=0):
     """Normal, by the quantile function of a uniform number."""
-    z = ndtri(xp, _open_unit(xp, seed, math.prod(shape), dtype))
+    z = ndtri(xp, _open_unit(xp, seed, math.prod(shape), dtype, first))
     return (z * stddev + mean).reshape(shape).astype(dtype)
 
 
@@ -154,11 +165,12 @@ def random_permutation(xp, seed, n):
     return xp.argsort(_bits(xp, seed, n, 64)).astype(xp.int32)
 
 
+@by_place
 @function(lambda seed, shape, rate: Spec(tuple(shape), dtypes.BOOL))
-def random_keep(xp, seed, shape, rate):
+def random_keep(xp, seed, shape, rate, first=0):
     """True with probability 1 - rate (to 2**-16)."""
     threshold = xp.uint16(min(round(rate * 65536), 65535))
-    return (_bits(xp, seed, math.prod(shape), 16) >= threshold).reshape(shape)
+    return (_bits(xp, seed, math.prod(shape), 16, first) >= threshold).reshape(shape)
 
 
 def host_generator(seed):

@@ -2,6 +2,7 @@
 
 import math
 
+from minikeras.arrays import NUMPY
 from minikeras.core.program.passes import COMBINE
 from minikeras.core.program.storage import root
 from minikeras.core.program.values import Value
@@ -70,7 +71,7 @@ class Emission:
     def _shared(self, part):
         run = []
         for node in part:
-            if len(self.writers) > 1 and self._splits(node):
+            if self._splits(node):
                 if run and not self._together(run, node):
                     self._split(run)
                     run = []
@@ -94,7 +95,11 @@ class Emission:
             self._pack(node, out[0], tile, writer)
             return
         operands = storage.operands(node, tile)
-        write(writer, node, out if len(out) > 1 or _several(node) else out[0], operands)
+        static = node.static
+        if node.kernel.by_place and node.tiled:
+            at = storage.bounds[tile][0] * (node.outs[0].size // storage.size)
+            static = {**static, "shape": out[0].shape, "first": at}
+        write(writer, node, out if _several(node) else out[0], operands, static)
 
     def _pack(self, node, out, tile, writer):
         """Copies of the parts that are not computed in their place."""
@@ -110,39 +115,69 @@ class Emission:
                        casting="unsafe")
             at += n
 
-    # ------------------------------------------------------------ flat work, shared out
+    # ------------------------------------------------------------ shared work, in pieces
     def _splits(self, node):
-        """Whether a shared node is by element over contiguous arrays of one large size."""
+        """Whether a shared node is cut into pieces, as many as there are tiles: a product by its
+        rows, large flat work by element."""
+        if node.by_rows:
+            return True
         flat = node.kernel is COMBINE or node.kernel.updates is not None
         size = node.outs[0].size
-        return flat and size >= SPLIT * len(self.writers) and all(
+        return flat and self.storage.tiles > 1 and size >= SPLIT * self.storage.tiles and all(
             v.size in (1, size) for v in node.inputs if type(v) is Value)
 
-    def _together(self, run, node):
-        """Whether threads may go from the run on to the node without waiting for each other."""
-        if node.outs[0].size != run[0].outs[0].size:
-            return False
-        mine = self._arrays(node)
-        return all(_aligned(a, b) for other in run for a in self._arrays(other) for b in mine)
+    def _pieces(self, node):
+        """[(results, operands)] of the pieces."""
+        operands, tiles = self.storage.operands(node, None), self.storage.tiles
+        outs = [self.storage.array(v) for v in node.outs]
+        if node.by_rows:
+            (out,), (a, b) = outs, operands
+            return [([out[c]], [a[c], b]) for c in _cuts(len(out), tiles)]
+        size = outs[0].size
 
-    def _arrays(self, node):
-        found = [*self.storage.operands(node, None), *map(self.storage.array, node.outs)]
-        return [a for a in found if getattr(a, "size", 1) == node.outs[0].size]
+        def part(a, c):
+            return a.reshape(-1)[c] if getattr(a, "size", 1) == size else a
+
+        return [([part(a, c) for a in outs], [part(a, c) for a in operands])
+                for c in _cuts(size, tiles, 64)]
+
+    def _together(self, run, node):
+        """Whether threads may go from the run on to the node without waiting for each other: no
+        piece touches what another thread's piece of an earlier node writes, or the reverse."""
+        mine, threads = self._pieces(node), len(self.writers)
+        for other in run:
+            for i, (outs, operands) in enumerate(self._pieces(other)):
+                for j, (later_outs, later_operands) in enumerate(mine):
+                    if i * threads // len(mine) == j * threads // len(mine):
+                        continue
+                    if _meet(outs, [*later_outs, *later_operands]) or _meet(later_outs, operands):
+                        return False
+        return True
 
     def _split(self, run):
-        size, count = run[0].outs[0].size, len(self.writers)
-        cuts = [size * i // count // 64 * 64 for i in range(count)] + [size]
-        self._flush()
-        for writer, start, stop in zip(self.writers, cuts, cuts[1:]):
-            for node in run:
-                operands = self.storage.operands(node, None)
-                outs = [self.storage.array(v).reshape(-1)[start:stop] for v in node.outs]
-                operands = [
-                    a.reshape(-1)[start:stop] if getattr(a, "size", 1) == size else a
-                    for a in operands
-                ]
-                write(writer, node, outs if _several(node) else outs[0], operands)
-        self._flush()
+        threads, tiles = len(self.writers), self.storage.tiles
+        if threads > 1:
+            self._flush()
+        pieces = [self._pieces(node) for node in run]
+        for i in range(tiles):
+            writer = self.writers[i * threads // tiles]
+            for node, parts in zip(run, pieces):
+                outs, operands = parts[i]
+                write(writer, node, outs if _several(node) else outs[0], operands, node.static)
+        if threads > 1:
+            self._flush()
+
+
+def _cuts(size, count, align=1):
+    """`count` slices of a length, at multiples of `align`."""
+    bounds = [size * i // count // align * align for i in range(count)] + [size]
+    return [slice(*pair) for pair in zip(bounds, bounds[1:])]
+
+
+def _meet(written, touched):
+    """Whether any of the arrays that are written may share memory with one that is touched."""
+    return any(
+        NUMPY.may_share_memory(a, b) for a in written for b in touched if hasattr(b, "shape"))
 
 
 def _several(node):
@@ -150,23 +185,15 @@ def _several(node):
     return node.kernel.updates is not None or len(node.outs) > 1
 
 
-def _aligned(a, b):
-    """Whether two contiguous arrays are the same memory, or have none in common."""
-    start, other = (x.__array_interface__["data"][0] for x in (a, b))
-    if start == other and a.nbytes == b.nbytes:
-        return True
-    return start + a.nbytes <= other or other + b.nbytes <= start
-
-
-def write(writer, node, out, operands):
+def write(writer, node, out, operands, static):
     """Have a kernel write its calls down."""
-    kernel, writer_library = node.kernel, writer.xp
+    kernel, library = node.kernel, writer.xp
     writer.begin()
     if kernel.compute is not None:
-        writer(_fill, out, kernel.compute, writer_library, operands, node.static)
+        writer(_fill, out, kernel.compute, library, operands, static)
         return
-    run = kernel.choose(writer_library.kind, operands, node.static)
-    run(writer, out, *operands, **node.static)
+    run = kernel.choose(library.kind, operands, static)
+    run(writer, out, *operands, **static)
 
 
 def _fill(out, compute, library, operands, static):

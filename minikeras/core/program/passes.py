@@ -6,6 +6,8 @@ Each looks only at what kernels say of themselves: kind and roles.
 from minikeras.core.program.values import Node, Value, real
 from minikeras.kernels.registry import Kernel, same_spec
 
+BY_ROWS = 1 << 16  # elements of a product over the batch
+
 
 def linearize(nodes, roots, dead_code):
     """Nodes in an order in which each comes after those it needs; near the order of the trace.
@@ -81,6 +83,8 @@ def infer(node, size):
     if (kernel.kind in ("view", "concat") or kernel.name == "pack") and all(
             s == "P" for s in states) and states:
         return "P"
+    if kernel.by_place and size and node.outs[0].shape[:1] == (size,):
+        return "B", 0, 1
     if "P" in states or not any(s[0] == "B" for s in states):
         return "S"
     rule = _RULES.get(kernel.name) or _RULES.get(kernel.kind)
@@ -156,6 +160,9 @@ def _matmul(node, size):
         return "S"
     if sa[0] == sb[0] == "B" and a.ndim == b.ndim:
         if sa[1] == a.ndim - 1 and sb[1] == b.ndim - 2 and sa[2] == sb[2]:
+            if a.ndim == 2 and node.outs[0].size >= BY_ROWS:
+                node.by_rows = True  # no partial sums of this size
+                return "S"
             return "P"
         if sa[1] == sb[1] < a.ndim - 2 and sa[2] == sb[2] and a.shape[sa[1]] == b.shape[sb[1]]:
             return sa

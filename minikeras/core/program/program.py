@@ -292,7 +292,7 @@ def _forget_states(order, inputs):
     for v in inputs:
         v.state = "S"
     for node in order:
-        node.tiled = False
+        node.tiled = node.by_rows = False
         for v in node.outs:
             v.state = "S"
 

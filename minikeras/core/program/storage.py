@@ -68,8 +68,8 @@ class Storage:
                 position += 1
 
     def _whole(self, outputs):
-        """Roots that are computed in tiles and read as a whole."""
-        read = [v for n in self.nodes if not n.tiled for v in n.values()]
+        """Roots that are sliced, but computed or read as a whole by something."""
+        read = [v for n in self.nodes if not n.tiled for v in (*n.values(), *n.outs)]
         read += outputs
         self.whole = {id(root(v)) for v in read if v.state[0] == "B"}
 

@@ -5,18 +5,28 @@ import math
 
 from minikeras.core.program.values import Value
 
-WORTH = 150e-6  # seconds of work a tile and segment, below which a hand-over does not pay
-LARGE = 1 << 22  # bytes of a tile that a cache still holds
+WORTH = 150e-6  # seconds of work a thread and crossing, below which a hand-over does not pay
+LONG = 40e-3  # seconds of work that more than two threads may share
+LARGE = 1 << 22  # bytes of a value in a tile that a cache still holds
 
 
 def number_of_tiles(order, size):
-    """1, or as many tiles as the work of the sliced nodes is worth."""
-    tiled = [node for node in order if node.tiled]
-    seconds = sum(cost(node) for node in tiled)
-    crossings = 1 + _crossings(order)
-    if seconds / 2 < WORTH * crossings or size < 2:
+    """1, or as many tiles as the work that can be shared out is worth.
+
+    A program that keeps nothing for a backward pass gets tiles so small that all they work on
+    stays in a cache.
+    """
+    seconds = sum(cost(node) for node in order if node.tiled or node.by_rows)
+    if size < 2 or seconds / 2 < WORTH * (1 + _crossings(order)):
         return 1
-    return 2
+    tiles = 2
+    while seconds / tiles > LONG and tiles < 8:
+        tiles *= 2
+    if all(node.outs[0].state != "P" for node in order):
+        tiled = [v.nbytes for node in order if node.tiled for v in node.outs]
+        while max(tiled) / tiles > LARGE and size / tiles >= 8 and tiles < 32:
+            tiles *= 2
+    return min(tiles, size)
 
 
 def _crossings(order):

@@ -60,11 +60,12 @@ class Value(Placeholder):
 class Node:
     """A call of a kernel in a program."""
 
-    __slots__ = ("inputs", "kernel", "level", "outs", "position", "static", "tiled")
+    __slots__ = ("by_rows", "inputs", "kernel", "level", "outs", "position", "static", "tiled")
 
     def __init__(self, kernel, inputs, static):
         self.kernel, self.inputs, self.static = kernel, list(inputs), static
         self.outs, self.level, self.position, self.tiled = (), 0, 0, False
+        self.by_rows = False  # a shared matrix product, whose rows threads share out
 
     def values(self):
         """The inputs that are values: not constants, not numbers."""

@@ -390,7 +390,8 @@ def test_a_large_update_is_shared_out_to_the_threads():
 
     x = np.random.default_rng(0).standard_normal((64, 300)).astype("float32")
     program = Program(step, [x], tiles=2, threads=2)
-    assert sum(bool(more) for _, more in program.sections) == 2  # the tiles, the update
+    assert sum(n.by_rows for n in program.storage.nodes) == 1  # of 300 x 500
+    assert sum(bool(more) for _, more in program.sections) == 3  # tiles, that product, the update
     single = [v.numpy() for v in variables]
     program(x)
     after = [v.numpy() for v in variables]
@@ -405,8 +406,8 @@ def test_a_large_update_is_shared_out_to_the_threads():
 
 def test_runs_of_flat_work_end_where_memory_overlaps():
     a = np.zeros(100, "float32")
-    assert emission._aligned(a[:50], a[50:]) and emission._aligned(a[:50], a[:50])
-    assert not emission._aligned(a[:50], a[10:60])
+    assert not emission._meet([a[:50]], [a[50:], 3.0])
+    assert emission._meet([a[:50]], [a[49:60]])
 
 
 def test_gaps_of_an_arena_are_filled_best_fit_first():
