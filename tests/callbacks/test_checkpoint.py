@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 
+import minikeras as keras
 from minikeras.callbacks import ModelCheckpoint
 from tests.callbacks.driving import NAN, X, Y, compiled
 
@@ -141,3 +142,25 @@ def test_unknown_field(tmp_path):
 def test_unknown_mode():
     with pytest.warns(UserWarning, match="mode 'x' is unknown"):
         assert ModelCheckpoint("a.keras", mode="x").mode == "auto"
+
+
+# ------------------------------------------------------------ whole models
+@pytest.mark.parametrize("name", ["m{epoch}.keras", "m{epoch}.h5"])
+def test_whole_models(tmp_path, name):
+    model = compiled(0.05)
+    model.fit(X, 2 * Y, epochs=2, verbose=0, callbacks=[ModelCheckpoint(tmp_path / name)])
+    again = keras.models.load_model(tmp_path / name.format(epoch=2))
+    np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
+    for m in (again, model):
+        m.fit(X, 2 * Y, epochs=2, verbose=0)
+    for a, b in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_best_whole_model(tmp_path):
+    path, model = tmp_path / "best.keras", compiled(0.6)  # the rate is too high: the loss rises
+    history = model.fit(X, 2 * Y, epochs=4, verbose=0, validation_data=(X, 2 * Y), callbacks=[
+        ModelCheckpoint(path, save_best_only=True)]).history["val_loss"]
+    best = keras.models.load_model(path).evaluate(X, 2 * Y, verbose=0)
+    np.testing.assert_allclose(best, min(history), rtol=1e-6)
+    assert min(history) < history[-1]
