@@ -252,6 +252,34 @@ def test_each_is_one_op_in_training(layer):
     assert tape.gradient(y, x).shape == x.shape
 
 
+@pytest.mark.parametrize("make", [
+    lambda: layers.LayerNormalization(dtype="float64"),
+    lambda: layers.RMSNormalization(dtype="float64"),
+    lambda: layers.GroupNormalization(2, dtype="float64"),
+    lambda: layers.UnitNormalization(dtype="float64"),
+    lambda: layers.BatchNormalization(dtype="float64"),
+])
+def test_gradients_of_gradients(make):
+    x, layer = array((3, 2, 4)).astype("float64"), make()
+    weighted(layer, x.shape)
+    g, v, u = (np.random.default_rng(i).normal(size=x.shape) for i in (5, 6, 7))
+    arguments = {"training": True} if layer.name.startswith("batch") else {}
+
+    def slope(x):  # <d<layer(x), g>/dx, v>
+        with keras.GradientTape() as tape:
+            tape.watch(x)
+            y = ops.sum(layer(x, **arguments) * g)
+        return ops.sum(tape.gradient(y, x) * v)
+
+    tensor = ops.convert_to_tensor(x)
+    with keras.GradientTape() as tape:
+        tape.watch(tensor)
+        value = slope(tensor)
+    exact = (host(tape.gradient(value, tensor)) * u).sum()
+    ahead, behind = (float(slope(ops.convert_to_tensor(x + h * u))) for h in (1e-5, -1e-5))
+    np.testing.assert_allclose(exact, (ahead - behind) / 2e-5, rtol=1e-6)
+
+
 # ---------------------------------------------------------------- errors
 @pytest.mark.parametrize("make, error, words", [
     (lambda: layers.BatchNormalization(epsilon=0), ValueError, "positive.*epsilon=0"),
