@@ -74,6 +74,9 @@ class Softmax(ElementwiseLayer):
 
     `mask` (bool, broadcastable to the inputs): False entries get probability 0, also where all
     are False.
+
+    >>> Softmax()([1.0, 1.0]).numpy().tolist()
+    [0.5, 0.5]
     """
 
     def __init__(self, axis=-1, **kwargs):
@@ -102,7 +105,11 @@ class Softmax(ElementwiseLayer):
 
 @public("layers.LeakyReLU")
 class LeakyReLU(ElementwiseLayer):
-    """x where positive, negative_slope * x elsewhere."""
+    """x where positive, negative_slope * x elsewhere.
+
+    >>> LeakyReLU(0.5)([-1.0, 2.0]).numpy().tolist()
+    [-0.5, 2.0]
+    """
 
     def __init__(self, negative_slope=0.3, **kwargs):
         if "alpha" in kwargs:
@@ -121,7 +128,13 @@ class LeakyReLU(ElementwiseLayer):
 
 @public("layers.ELU")
 class ELU(ElementwiseLayer):
-    """x where positive, alpha (exp(x) - 1) elsewhere."""
+    """x where positive, alpha (exp(x) - 1) elsewhere.
+
+    Reference: D.-A. Clevert et al. 2015, arXiv:1511.07289.
+
+    >>> ELU()([0.0, 2.0]).numpy().tolist()
+    [0.0, 2.0]
+    """
 
     def __init__(self, alpha=1.0, **kwargs):
         super().__init__(**kwargs)

@@ -311,6 +311,19 @@ class Dot(Merge):
 
 
 # ---------------------------------------------------------------- as functions
+AS_FUNCTION = """`{layer}` as a function: {first}
+
+    Args:
+        inputs: list of tensors.
+        kwargs: arguments of the layer, such as `name`.
+
+    >>> import minikeras as keras
+    >>> inputs = [keras.Input((3,)), keras.Input((3,))]
+    >>> keras.layers.{name}(inputs).shape
+    (None, 3)
+    """
+
+
 def _as_function(layer):
     name = layer.__name__.lower()
 
@@ -318,7 +331,8 @@ def _as_function(layer):
         return layer(**kwargs)(inputs)
 
     merge.__name__ = merge.__qualname__ = name
-    merge.__doc__ = f"`{layer.__name__}` as a function: {layer.__doc__.splitlines()[0]}"
+    merge.__doc__ = AS_FUNCTION.format(
+        layer=layer.__name__, name=name, first=layer.__doc__.splitlines()[0])
     return public(f"layers.{name}")(merge)
 
 
@@ -328,11 +342,21 @@ maximum, minimum, average = map(_as_function, (Maximum, Minimum, Average))
 
 @public("layers.concatenate")
 def concatenate(inputs, axis=-1, **kwargs):
-    """`Concatenate` as a function."""
+    """`Concatenate` as a function.
+
+    >>> import minikeras as keras
+    >>> keras.layers.concatenate([keras.ops.ones((2, 3)), keras.ops.ones((2, 1))]).shape
+    (2, 4)
+    """
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
 @public("layers.dot")
 def dot(inputs, axes=-1, **kwargs):
-    """`Dot` as a function."""
+    """`Dot` as a function.
+
+    >>> import minikeras as keras
+    >>> keras.layers.dot([keras.ops.ones((2, 3)), keras.ops.ones((2, 3))]).shape
+    (2, 1)
+    """
     return Dot(axes=axes, **kwargs)(inputs)
