@@ -8,11 +8,11 @@ from minikeras import layers, ops
 
 KEEP = {
     "Activation": {"activation": "relu"}, "ActivityRegularization": {},
-    "AlphaDropout": {"rate": 0.3}, "BatchNormalization": {}, "Dense": {"units": 4}, "Dropout": {"rate": 0.3}, "ELU": {},
-    "GaussianDropout": {"rate": 0.3}, "GaussianNoise": {"stddev": 0.3},
-    "GroupNormalization": {"groups": 2}, "Identity": {}, "LayerNormalization": {}, "LeakyReLU": {},
-    "PReLU": {"shared_axes": [1]}, "ReLU": {}, "SpatialDropout1D": {"rate": 0.3},
-    "UnitNormalization": {},
+    "AlphaDropout": {"rate": 0.3}, "BatchNormalization": {}, "Dense": {"units": 4},
+    "Dropout": {"rate": 0.3}, "ELU": {}, "GaussianDropout": {"rate": 0.3},
+    "GaussianNoise": {"stddev": 0.3}, "GroupNormalization": {"groups": 2}, "Identity": {},
+    "LayerNormalization": {}, "LeakyReLU": {}, "PReLU": {"shared_axes": [1]}, "ReLU": {},
+    "SpatialDropout1D": {"rate": 0.3}, "UnitNormalization": {},
 }
 DROP = {
     "Conv1D": {"filters": 4, "kernel_size": 1}, "Cropping1D": {"cropping": 0},
