@@ -75,6 +75,8 @@ def _batch_shape(shape, batch_size, batch_shape, input_tensor):
         raise ValueError("You must pass a `shape` argument.")
     if shape is not None and batch_shape is not None:
         raise ValueError("You cannot pass both `shape` and `batch_shape` at the same time.")
+    if batch_shape is not None and batch_size is not None:
+        raise ValueError("You cannot pass both `batch_size` and `batch_shape` at the same time.")
     if batch_shape is not None:
         full = tuple(batch_shape)
     else:

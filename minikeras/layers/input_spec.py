@@ -23,13 +23,13 @@ class InputSpec:
         allow_last_axis_squeeze=False, name=None, optional=False,
     ):
         self.dtype, self.name, self.optional = dtype, name, optional
-        self.shape = None if shape is None else tuple(shape)
+        self.shape = None if shape is None else _sizes(shape)
         self.ndim = len(self.shape) if shape is not None else ndim
         self.max_ndim, self.min_ndim = max_ndim, min_ndim
         self.allow_last_axis_squeeze = allow_last_axis_squeeze
         try:
             self.axes = {int(k): v for k, v in (axes or {}).items()}
-        except (TypeError, ValueError) as e:
+        except (AttributeError, TypeError, ValueError) as e:
             raise TypeError(
                 f"Argument `axes` must be a dict with integer keys. Received: axes={axes}"
             ) from e
@@ -55,6 +55,16 @@ class InputSpec:
         return cls(**config)
 
 
+def _sizes(shape):
+    try:
+        return tuple(None if d is None else d.__index__() for d in shape)
+    except (AttributeError, TypeError):
+        raise ValueError(
+            "InputSpec: `shape` must be a tuple of whole numbers and None. "
+            f"Received: shape={shape}"
+        ) from None
+
+
 def assert_input_compatibility(input_spec, inputs, layer_name):
     """Raise ValueError if inputs do not meet the layer's specs."""
     if not input_spec:
@@ -63,6 +73,12 @@ def assert_input_compatibility(input_spec, inputs, layer_name):
     if isinstance(inputs, dict):
         named = [s.name for s in specs]
         if all(named):
+            missing = [s.name for s in specs if inputs.get(s.name) is None and not s.optional]
+            if missing:
+                raise ValueError(
+                    f'Layer "{layer_name}": missing data for input "{missing[0]}". Received: a '
+                    f"dictionary with keys {list(inputs)}. Expected: the keys {named}"
+                )
             inputs = [inputs.get(n) for n in named]
     flat = tree.flatten(inputs)
     if len(flat) != len(specs):
