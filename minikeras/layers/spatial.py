@@ -35,7 +35,10 @@ def of_rank(rank, order=None, **defaults):
 
         @functools.wraps(inherited)
         def __init__(self, *args, **kwargs):
-            given = signature.bind(self, *args, **kwargs).arguments
+            try:
+                given = signature.bind(self, *args, **kwargs).arguments
+            except TypeError as e:
+                raise TypeError(f"{type(self).__name__}: {e}") from None
             more = given.pop("kwargs", {})
             inherited(**{**defaults, **given}, **more)
 

@@ -39,7 +39,7 @@ def test_defaults_and_order():
     assert list(inspect.signature(Volumes).parameters) == ["size", "first", "step", "kwargs"]
     assert inspect.signature(Images).parameters["step"].default == (1, 1)
     assert inspect.signature(Base).parameters["step"].default == 1
-    with pytest.raises(TypeError, match="size"):
+    with pytest.raises(TypeError, match="Images: missing a required argument: 'size'"):
         Images()
     with pytest.raises(ValueError, match="surprise"):
         Images(3, surprise=1)
