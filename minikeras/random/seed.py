@@ -22,7 +22,7 @@ class SeedGenerator:
 
     Args:
         seed: whole number; random if None.
-        name: name of the state variable's scope.
+        name: name of the state variable's scope; "seed_generator", numbered, by default.
 
     >>> import minikeras as keras
     >>> a, b = keras.random.SeedGenerator(1), keras.random.SeedGenerator(1)
@@ -40,7 +40,8 @@ class SeedGenerator:
                 f"Argument `seed` must be an integer. Received: seed={seed!r} "
                 f"of type {type(seed).__name__}"
             )
-        self.name, self._initial_seed = name or "seed_generator", seed
+        self.name = scopes.auto_name("seed_generator") if name is None else name
+        self._initial_seed = seed
 
         def initial(shape, dtype=None):
             return NUMPY.array([seed & 0xFFFFFFFF, 0], UINT32)
@@ -58,8 +59,8 @@ class SeedGenerator:
         return value
 
     def get_config(self):
-        """The initial seed."""
-        return {"seed": self._initial_seed}
+        """The initial seed and the name."""
+        return {"seed": self._initial_seed, "name": self.name}
 
     @classmethod
     def from_config(cls, config):
