@@ -40,13 +40,19 @@ def random_integers(xp, seed, shape, dtype, low, high):
     return xp.random_integers(seed, shape=shape, dtype=dtype, low=low, high=high)
 
 
-def _floating(law, shape, dtype, seed, **parameters):
-    """Draw in float32 or float64, then cast to the dtype asked for."""
+def _float_dtype(name, dtype):
+    """The dtype of draws of real numbers; floatx by default."""
     dtype = canonical(dtype)
     if not dtypes.is_float(dtype):
         raise ValueError(
-            f"`{law.op.name}` requires a floating point dtype. Received: dtype={dtype}"
+            f"`keras.random.{name}` requires a floating point `dtype`. Received: dtype={dtype}"
         )
+    return dtype
+
+
+def _floating(law, shape, dtype, seed, **parameters):
+    """Draw in float32 or float64, then cast to the dtype asked for."""
+    dtype = _float_dtype(law.op.name.removeprefix("random_"), dtype)
     drawn = dtype if dtype in (dtypes.FLOAT32, dtypes.FLOAT64) else dtypes.FLOAT32
     value = law(draw_seed(seed), shape=_shape(shape), dtype=drawn, **parameters)
     return value if drawn == dtype else OPS["cast"](value, dtype)
@@ -183,14 +189,16 @@ def _two_parameters(xp, seed, first, second, law, shape, dtype):
 @public("random.gamma")
 def gamma(shape, alpha, dtype=None, seed=None):
     """Draws from the gamma distribution of shape `alpha` and scale 1."""
-    static = {"law": "standard_gamma", "shape": _shape(shape), "dtype": canonical(dtype)}
+    dtype = _float_dtype("gamma", dtype)
+    static = {"law": "standard_gamma", "shape": _shape(shape), "dtype": dtype}
     return _one_parameter(draw_seed(seed), OPS["cast"](to_tensor(alpha), "float64"), **static)
 
 
 @public("random.beta")
 def beta(shape, alpha, beta, dtype=None, seed=None):
     """Draws from the beta distribution with parameters alpha and beta."""
-    static = {"law": "beta", "shape": _shape(shape), "dtype": canonical(dtype)}
+    dtype = _float_dtype("beta", dtype)
+    static = {"law": "beta", "shape": _shape(shape), "dtype": dtype}
     first, second = (OPS["cast"](to_tensor(p), "float64") for p in (alpha, beta))
     return _two_parameters(draw_seed(seed), first, second, **static)
 
