@@ -38,6 +38,12 @@ def count(shape, axes):
     return 1 if None in sizes else math.prod(sizes)
 
 
+def share(shape, axes):
+    """1 / number of elements over the axes: the weight of each in a mean; NaN for none."""
+    n = count(shape, axes)
+    return 1.0 / n if n else math.nan
+
+
 def resolve_reshape(shape, target):
     """The target shape with -1 (and None) worked out, None where it cannot be known yet."""
     target = tuple(-1 if d is None else int(d) for d in target)

@@ -176,6 +176,8 @@ def softmax(xp, x, axis=-1):
     [0.5, 0.5]
     """
     axes = canonical_axes(axis, len(x.shape))
+    if 0 in x.shape:
+        return x
     e = xp.exp(xp.subtract(x, xp.max(x, axis=axes, keepdims=True)))
     return xp.divide(e, xp.sum(e, axis=axes, keepdims=True))
 
@@ -189,6 +191,8 @@ def _log_softmax_vjp(xp, g, y, _x, axis):  # g - softmax(x) sum(g)
 def log_softmax(xp, x, axis=-1):
     """log(softmax(x)) over `axis`, exact also where softmax underflows."""
     axes = canonical_axes(axis, len(x.shape))
+    if 0 in x.shape:
+        return x
     shifted = xp.subtract(x, xp.max(x, axis=axes, keepdims=True))
     return xp.subtract(shifted, xp.log(xp.sum(xp.exp(shifted), axis=axes, keepdims=True)))
 

@@ -128,12 +128,18 @@ def tensordot(x1, x2, axes=2):
     rest_b = [i for i in range(len(b.shape)) if i not in second]
     inner = math.prod(b.shape[j] for j in second)
     shape = [a.shape[i] for i in rest_a] + [b.shape[i] for i in rest_b]
-    left = reshape(transpose(a, (*rest_a, *first)), (-1, inner))
-    right = reshape(transpose(b, (*second, *rest_b)), (inner, -1))
+    left = reshape(transpose(a, (*rest_a, *first)), (_merged(a.shape, rest_a), inner))
+    right = reshape(transpose(b, (*second, *rest_b)), (inner, _merged(b.shape, rest_b)))
     unknown = [i for i, d in enumerate(shape) if d is None]
     target = tuple(-1 if d is None else d for d in shape)
     y = OPS["cast"](matmul(left, right), dtypes.promote(a.dtype, b.dtype))
     return reshape(y, target) if len(unknown) <= 1 else y
+
+
+def _merged(shape, axes):
+    """Number of elements over the axes, or -1 where it is not known."""
+    sizes = [shape[i] for i in axes]
+    return -1 if None in sizes else math.prod(sizes)
 
 
 @public("ops.dot", "ops.numpy.dot")

@@ -6,7 +6,7 @@ from minikeras import config, dtypes
 from minikeras.api.registry import public
 from minikeras.core.op import op
 from minikeras.core.operators import OPS
-from minikeras.core.shape_rules import canonical_axes, canonical_axis, count
+from minikeras.core.shape_rules import canonical_axes, canonical_axis, share
 from minikeras.dtypes import to_float
 from minikeras.ops.shaping import _tensor
 
@@ -51,7 +51,7 @@ def _batch_norm_vjp(xp, g, y, x, gamma, beta, axes, epsilon):
     # dx = gamma r (g - mean(g) - xhat mean(g xhat)),  xhat = (x - mean) r,  r = 1/sqrt(var + eps)
     g, g_mean, g_variance = g
     _, _, _, center, r = y
-    n = 1.0 / count(x.shape, axes)
+    n = share(x.shape, axes)
     wide = tuple(1 if i in axes else d for i, d in enumerate(x.shape))
     dx = dgamma = dbeta = None
     if g is not None:
@@ -78,11 +78,11 @@ def _batch_norm_vjp(xp, g, y, x, gamma, beta, axes, epsilon):
 @op(vjp=_batch_norm_vjp, joint=True, tensors=3, outs=3, keeps=True)
 def batch_norm_train(xp, x, gamma, beta, axes, epsilon):
     """(normalized x, mean, variance) with the statistics of x itself over `axes`."""
-    n = count(x.shape, axes)
+    n = share(x.shape, axes)
     wide = tuple(1 if i in axes else d for i, d in enumerate(x.shape))
-    mean = xp.multiply(xp.sum(x, axis=axes), 1.0 / n)
+    mean = xp.multiply(xp.sum(x, axis=axes), n)
     center = xp.subtract(x, xp.reshape(mean, shape=wide))
-    variance = xp.multiply(xp.sum(xp.square(center), axis=axes), 1.0 / n)
+    variance = xp.multiply(xp.sum(xp.square(center), axis=axes), n)
     r = xp.rsqrt(xp.add(variance, epsilon))
     factor = xp.multiply(gamma, r)
     y = xp.add(
@@ -93,21 +93,21 @@ def batch_norm_train(xp, x, gamma, beta, axes, epsilon):
 # ---------------------------------------------------------------- over the axes of a sample
 def _standardize(xp, x, axes, epsilon, center):
     """(n, r): n = x r, r = 1 / sqrt(mean(x**2) + epsilon); with `center` of x less its mean."""
-    share = 1.0 / count(x.shape, axes)
+    n = share(x.shape, axes)
     if center:
-        x = xp.subtract(x, xp.multiply(xp.sum(x, axis=axes, keepdims=True), share))
-    square = xp.multiply(xp.sum(xp.square(x), axis=axes, keepdims=True), share)
+        x = xp.subtract(x, xp.multiply(xp.sum(x, axis=axes, keepdims=True), n))
+    square = xp.multiply(xp.sum(xp.square(x), axis=axes, keepdims=True), n)
     r = xp.rsqrt(xp.add(square, epsilon))
     return xp.multiply(x, r), r
 
 
 def _standardize_vjp(xp, g, normal, r, axes, center):
     # dx = r (g - mean(g) - n mean(g n)); without `center` the mean of g is no part of it.
-    share = 1.0 / count(normal.shape, axes)
-    dot = xp.multiply(xp.sum(xp.multiply(g, normal), axis=axes, keepdims=True), share)
+    n = share(normal.shape, axes)
+    dot = xp.multiply(xp.sum(xp.multiply(g, normal), axis=axes, keepdims=True), n)
     dx = xp.subtract(g, xp.multiply(normal, dot))
     if center:
-        dx = xp.subtract(dx, xp.multiply(xp.sum(g, axis=axes, keepdims=True), share))
+        dx = xp.subtract(dx, xp.multiply(xp.sum(g, axis=axes, keepdims=True), n))
     return xp.multiply(dx, r)
 
 

@@ -242,7 +242,8 @@ def divide_no_nan(xp, x1, x2):
     [0.5, 0.0]
     """
     if _is_number(x2):
-        return xp.divide(x1, x2) if x2 else zeros_of(xp, x1)
+        everywhere = xp.filled(x1, value=True, dtype=dtypes.BOOL)
+        return xp.divide(x1, x2) if x2 else xp.blend(everywhere, 0, x1)
     zero = xp.equal(x2, 0)
     return xp.blend(zero, 0, xp.divide(x1, xp.blend(zero, 1, x2)))
 

@@ -7,7 +7,7 @@ length 1. An empty axis sums to 0, multiplies to 1, is NaN for a mean, and an er
 from minikeras import dtypes
 from minikeras.api.registry import public
 from minikeras.core.op import op
-from minikeras.core.shape_rules import canonical_axes, canonical_axis, count, kept_shape
+from minikeras.core.shape_rules import canonical_axes, canonical_axis, count, kept_shape, share
 from minikeras.dtypes import Spec, to_float
 from minikeras.ops.families import publish
 
@@ -38,7 +38,7 @@ def sum(xp, x, axis=None, keepdims=False):
 @publish
 @op(
     vjp=lambda xp, g, _y, _x, axis, keepdims: xp.multiply(
-        spread(xp, g, _x, axis), 1.0 / count(_x.shape, canonical_axes(axis, len(_x.shape)))
+        spread(xp, g, _x, axis), share(_x.shape, canonical_axes(axis, len(_x.shape)))
     ),
     dtype=to_float,
 )
@@ -50,21 +50,19 @@ def mean(xp, x, axis=None, keepdims=False):
     3.0
     """
     axes = canonical_axes(axis, len(x.shape))
-    n = count(x.shape, axes)
-    if n == 0:
-        return xp.divide(xp.sum(x, axis=axes, keepdims=keepdims), 0.0)
+    n = share(x.shape, axes)
     if x.dtype in dtypes.HALVES:
         wide = xp.sum(xp.cast(x, dtype=dtypes.FLOAT32), axis=axes, keepdims=keepdims)
-        return xp.cast(xp.multiply(wide, 1.0 / n), dtype=x.dtype)
-    return xp.multiply(xp.sum(x, axis=axes, keepdims=keepdims), 1.0 / n)
+        return xp.cast(xp.multiply(wide, n), dtype=x.dtype)
+    return xp.multiply(xp.sum(x, axis=axes, keepdims=keepdims), n)
 
 
 def _variance_vjp(xp, g, _y, x, axis, keepdims):
     # d var / d x = 2 (x - mean) / n
     axes = canonical_axes(axis, len(x.shape))
-    n = count(x.shape, axes)
-    center = xp.subtract(x, xp.multiply(xp.sum(x, axis=axes, keepdims=True), 1.0 / n))
-    return xp.multiply(spread(xp, g, x, axis), xp.multiply(center, 2.0 / n))
+    n = share(x.shape, axes)
+    center = xp.subtract(x, xp.multiply(xp.sum(x, axis=axes, keepdims=True), n))
+    return xp.multiply(spread(xp, g, x, axis), xp.multiply(center, 2.0 * n))
 
 
 @publish
@@ -209,15 +207,20 @@ def count_nonzero(xp, x, axis=None):
 
 def _logsumexp_vjp(xp, g, y, x, axis, keepdims):
     axes = canonical_axes(axis, len(x.shape))
-    y = xp.reshape(y, shape=kept_shape(x.shape, axes))
-    return xp.multiply(spread(xp, g, x, axis), xp.exp(xp.subtract(x, y)))
+    p = xp.exp(xp.subtract(x, xp.reshape(y, shape=kept_shape(x.shape, axes))))
+    # y is rounded, so the shares do not quite sum to 1 where it is large
+    p = xp.divide(p, xp.sum(p, axis=axes, keepdims=True))
+    return xp.multiply(spread(xp, g, x, axis), p)
 
 
 @public("ops.logsumexp", "ops.math.logsumexp")
 @op(vjp=_logsumexp_vjp, dtype=to_float)
 def logsumexp(xp, x, axis=None, keepdims=False):
-    """log(sum(exp(x))) over `axis`, shifted by the maximum so that nothing overflows."""
+    """log(sum(exp(x))) over `axis`, shifted by the maximum so that nothing overflows; of nothing
+    -inf."""
     axes = canonical_axes(axis, len(x.shape))
+    if 0 in [x.shape[a] for a in axes]:
+        return xp.log(xp.sum(x, axis=axes, keepdims=keepdims))
     top = xp.max(x, axis=axes, keepdims=True)
     top = xp.blend(xp.isfinite(top), top, 0)
     total = xp.sum(xp.exp(xp.subtract(x, top)), axis=axes, keepdims=True)
