@@ -9,8 +9,12 @@
 import sys
 
 from minikeras.api import namespaces
+from minikeras.programs.constants import CONSTANTS
 from minikeras.version import __version__
 
 namespaces.install(sys.modules[__name__])
 __getattr__, __dir__, __all__ = namespaces.lazy("")
-__all__ = [*__all__, "__version__", "keras"]
+# TensorFlow's short names (`abs`, `range`, ...) are there, but not in `from minikeras import *`.
+__all__ = [n for n in __all__ if namespaces.INDEX.get(n) != "minikeras.programs.names"]
+__all__ += ["__version__", "keras"]
+vars().update(CONSTANTS)

@@ -21,7 +21,8 @@ dtype_policies -> initializers regularizers constraints activations quantizers -
 layers; saving
 callbacks -> training -> models
 applications; datasets; preprocessing; wrappers; distillation; export; visualization
-legacy; __init__ -> api.generate
+programs.constants
+legacy; programs parity -> __init__ -> api.generate __main__
 """
 
 REQUIRED = {"numpy", "h5py", "ml_dtypes", "tqdm"}  # the package's dependencies
@@ -47,6 +48,7 @@ HOST = {
     "applications": "weights and class names are read on the host",
     "preprocessing": "images and texts are prepared on the host",
     "visualization": "pictures are drawn on the host",
+    "parity": "the numbers of two libraries are compared on the host",
     "legacy": "the old readers of images and texts work on the host",
 }
 

@@ -259,6 +259,7 @@ def write_all(folder):
         found = saved(name, folder / f"{i}.keras")
         arrays |= {f"{name}: {k}": v for k, v in found.items()}
     np.savez(folder / "outcomes.npz", **arrays)
+    (folder / "names.json").write_text(json.dumps(names()))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ For each backend (KERAS_BACKEND=jax, tensorflow and torch, one after another): t
 difference of predictions and of the losses of training on, by entry of files.py.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -43,7 +44,7 @@ with tempfile.TemporaryDirectory() as folder:
                    env=environment, cwd=Path(__file__).parents[3])
     outcomes = np.load(Path(folder) / "outcomes.npz")
     result = {name: difference(name, Path(folder) / f"{i}.keras", outcomes)
-              for i, name in enumerate(files.names())}
+              for i, name in enumerate(json.loads((Path(folder) / "names.json").read_text()))}
 whole = store.load_json("interchange") if (store.FOLDER / "interchange.json").exists() else {}
 store.save_json("interchange", whole | {BACKEND: result})
 for name, found in result.items():

@@ -1,0 +1,1 @@
+"""Programs written for Keras or TensorFlow, run on minikeras as they are."""
