@@ -13,7 +13,6 @@ import sys
 
 import numpy as np
 
-
 RANDOM = ("rate", "dropout", "recurrent_dropout", "stddev")  # shares of what is random
 
 
