@@ -38,4 +38,4 @@ def test_file_of_ours(name, tmp_path):
     path = tmp_path / "model.keras"
     want = files.saved(name, path)
     for key, value in files.loaded(name, path).items():
-        np.testing.assert_array_equal(value, want[key], err_msg=key)
+        np.testing.assert_allclose(value, want[key], rtol=1e-6, atol=1e-7, err_msg=key)
