@@ -39,3 +39,29 @@ def test_file_of_ours(name, tmp_path):
     want = files.saved(name, path)
     for key, value in files.loaded(name, path).items():
         np.testing.assert_allclose(value, want[key], rtol=1e-6, atol=1e-7, err_msg=key)
+
+
+# ---------------------------------------------------------------- files of ours in Keras
+RESULTS = store.load_json("interchange")
+KNOWN = {  # what Keras itself does otherwise, by backend and entry: the limit, or None for an error
+    ("torch", "layer: LayerNormalization axis=1"): None,  # refused by its own layer
+    ("torch", "optimizer: schedule_free"): 0.01,  # on these two a slot shares the weight's memory
+    ("torch", "optimizer: schedule_free_warmup"): 0.01,
+    ("tensorflow", "optimizer: schedule_free"): 0.01,
+    ("tensorflow", "optimizer: schedule_free_warmup"): 0.01,
+    ("tensorflow", "model: half"): 1e-3,  # rounds half precision elsewhere
+    **{(b, "model: stored_in_bfloat16"): 0.03 for b in RESULTS},  # 0.999 is 1 in bfloat16
+}
+
+
+@pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
+def test_keras_loads_files_of_ours(backend):
+    """Stored by golden/take/interchange.py: largest differences of predictions and losses."""
+    result = RESULTS[backend]
+    assert set(TRAINED) <= set(result)
+    assert len([n for n in result if n.startswith("layer")]) > 80
+    for name, found in result.items():
+        limit = KNOWN.get((backend, name), 1e-5)
+        if limit is not None:
+            assert isinstance(found, dict), (name, found)
+            assert max(found.values()) <= limit, (name, found)
