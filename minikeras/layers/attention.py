@@ -1,9 +1,8 @@
 """Attention and AdditiveAttention: a weighted mean of values, by scores of queries with keys."""
 
-from minikeras import errors, ops
+from minikeras import errors, ops, tree
 from minikeras.api.registry import public
 from minikeras.core.keras_tensor import KerasTensor
-from minikeras.core.tensor import to_tensor
 from minikeras.layers.layer import Layer
 from minikeras.random.samplers import dropout as drop
 from minikeras.random.seed import SeedGenerator
@@ -69,7 +68,7 @@ class Attention(Layer):
 
     def _check_inputs(self, inputs, mask=None):
         name = type(self).__name__
-        if not isinstance(inputs, (list, tuple)):
+        if not isinstance(inputs, (list, tuple)) or tree.is_shape(inputs):
             raise ValueError(
                 f"{name} layer must be called on a list of inputs, namely [query, value] or "
                 f"[query, value, key]. Received: inputs={errors.plain(inputs)}."
@@ -106,7 +105,7 @@ class Attention(Layer):
         """Booleans that broadcast to the scores, or None."""
         allowed = None
         if mask is not None and mask[1] is not None:
-            allowed = ops.expand_dims(ops.cast(to_tensor(mask[1]), "bool"), -2)
+            allowed = ops.expand_dims(ops.cast(ops.convert_to_tensor(mask[1]), "bool"), -2)
         if causal:
             allowed = both(allowed, causal_mask(query.shape[-2], key.shape[-2]))
         return allowed
@@ -133,7 +132,7 @@ class Attention(Layer):
                 weights = drop(weights, self.dropout, seed=self.seed_generator)
             y = ops.matmul(weights, value)
         if mask is not None and mask[0] is not None:
-            y = y * ops.cast(ops.expand_dims(to_tensor(mask[0]), -1), y.dtype)
+            y = y * ops.cast(ops.expand_dims(ops.convert_to_tensor(mask[0]), -1), y.dtype)
         return (y, weights) if return_attention_scores else y
 
     def _is_plain(self, query, key, value):
@@ -151,7 +150,7 @@ class Attention(Layer):
         if mask is None:
             return None
         self._check_inputs(inputs, mask)
-        return None if mask[0] is None else to_tensor(mask[0])
+        return None if mask[0] is None else ops.convert_to_tensor(mask[0])
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[0][:-1], input_shape[1][-1])

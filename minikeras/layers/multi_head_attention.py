@@ -62,10 +62,12 @@ class HeadsAttention(Layer):
             given = options[f"{what}_initializer"]
             if hasattr(given, "get_config"):
                 options[f"{what}_initializer"] = type(given).from_config(given.get_config())
-        return EinsumDense(
+        dense = EinsumDense(
             equation, output_shape=(None,) * (free - 1) + tuple(shape),
             bias_axes=letters if self.use_bias else None, name=name, dtype=self.dtype_policy,
             activity_regularizer=self._activity_regularizer, **options)
+        dense.supports_masking = True  # masks are this layer's concern
+        return dense
 
     def _add_dropout(self):
         if self.dropout > 0:
@@ -128,9 +130,6 @@ class HeadsAttention(Layer):
         if self._gate_dense is None:
             return y
         return y * ops.sigmoid(self._gate_dense(query))
-
-    def compute_mask(self, query, value=None, query_mask=None, *_, **__):
-        return query_mask if query_mask is not None else None
 
     def _arguments_config(self, cls):
         config = super()._arguments_config(cls)
