@@ -2,6 +2,7 @@
 
 from minikeras import activations, ops, tree
 from minikeras.api.registry import public
+from minikeras.core.keras_tensor import KerasTensor
 from minikeras.layers.convolution import Kernel
 from minikeras.layers.dense import positive_int, set_weight_options, weight
 from minikeras.layers.input_spec import InputSpec
@@ -146,6 +147,12 @@ class ConvLSTM(RNN):
     def get_initial_state(self, batch_size):
         """[h, c] of zeros, of the shape of the outputs."""
         shape = (batch_size, *self._state_shape)
+        return [ops.zeros(shape, dtype=self.cell.compute_dtype) for _ in range(2)]
+
+    def _first_states(self, sequences, batch):
+        shape = self.cell.compute_output_shape((batch, *sequences.shape[2:]))
+        if None in shape:
+            return [KerasTensor(shape, dtype=self.cell.compute_dtype) for _ in range(2)]
         return [ops.zeros(shape, dtype=self.cell.compute_dtype) for _ in range(2)]
 
     def _check_states(self, states, batch):

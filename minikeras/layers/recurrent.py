@@ -233,6 +233,10 @@ class RNN(Layer):
                     f"{batch} samples"
                 )
             return tree.map_structure(lambda v: ops.cast(v.value, self.compute_dtype), self.states)
+        return self._first_states(sequences, batch)
+
+    def _first_states(self, sequences, batch):
+        """`get_initial_state` for a sequence: KerasTensors where its batch is not known."""
         if batch is None:
             return tree.map_structure(lambda t: _shaped((None,), t), self.get_initial_state(1))
         return self.get_initial_state(batch)

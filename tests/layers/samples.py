@@ -29,7 +29,7 @@ class Row:
 
     def make(self, **more):
         """The layer."""
-        given = {k: v() if k == "layer" else v for k, v in self.arguments.items()}
+        given = {k: v() if k in ("layer", "cell") else v for k, v in self.arguments.items()}
         return getattr(keras.layers, self.layer)(**given, **more)
 
     def shapes(self):
@@ -53,6 +53,14 @@ class Row:
 
 def _dense():
     return keras.layers.Dense(3)
+
+
+def _cells():
+    return [keras.layers.LSTMCell(3), keras.layers.GRUCell(2), keras.layers.SimpleRNNCell(2)]
+
+
+def _gru():
+    return keras.layers.GRU(3, return_sequences=True)
 
 
 def _convolutions():
@@ -144,4 +152,31 @@ def _others():
     yield Row("Dot", [(2, 3), (2, 3)], {"axes": 1, "normalize": True})
 
 
-ROWS = [*_convolutions(), *_others()]
+def _sequences():
+    common = {"unknown": (0, 1), "rank": True}
+    for name in ("SimpleRNN", "GRU", "LSTM"):
+        yield Row(name, (2, 5, 3), {"units": 4}, **common)
+        yield Row(name, (2, 5, 3), {"units": 2, "return_sequences": True, "go_backwards": True},
+                  **common)
+        yield Row(name, (2, 5, 3), {"units": 2, "activation": "softsign"}, **common)
+    yield Row("GRU", (2, 5, 3), {"units": 2, "reset_after": False}, **common)
+    for size in ((2, 5, 3), (1, 1, 1)):
+        yield Row("LSTM", size, {"units": 1, "use_bias": False}, **common)
+    own = {"unknown": (0, 1), "smooth": False}  # the layer inside has a dtype of its own
+    yield Row("RNN", (2, 5, 3), {"cell": _cells, "return_sequences": True}, **own)
+    yield Row("Bidirectional", (2, 5, 3), {"layer": _gru}, **own)
+    yield Row("Bidirectional", (2, 5, 3), {"layer": _gru, "merge_mode": "mul"}, **own)
+    yield Row("TimeDistributed", (2, 5, 3), {"layer": _dense}, **own)
+    for rank, shape in ((1, (2, 3, 5, 2)), (2, (2, 3, 5, 4, 2)), (3, (2, 2, 4, 3, 4, 2))):
+        yield Row(f"ConvLSTM{rank}D", shape, {"filters": 2, "kernel_size": 2, "padding": "same"},
+                  unknown=tuple(range(rank + 2)), rank=True)
+    yield Row("ConvLSTM2D", (2, 3, 2, 5, 4), {"filters": 2, "kernel_size": 2, "strides": 2,
+              "data_format": "channels_first", "return_sequences": True}, (0, 1), rank=True)
+    shapes = [(2, 3, 4), (2, 5, 4)]
+    yield Row("Attention", shapes, {"use_scale": True}, (0, 1))
+    yield Row("Attention", shapes, {"score_mode": "concat"}, (0, 1))
+    yield Row("Attention", [(2, 3, 4), (2, 5, 2), (2, 5, 4)], {}, (0, 1))
+    yield Row("AdditiveAttention", shapes, {}, (0, 1))
+
+
+ROWS = [*_convolutions(), *_others(), *_sequences()]

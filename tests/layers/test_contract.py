@@ -13,8 +13,11 @@ from tests.layers.samples import ROWS, Row
 
 # Layers with tests of their own, which no row can say.
 APART = {"InputLayer", "Lambda", "Layer", "Wrapper"}
-FAMILIES = """activation convolution convolution_transpose core dense depthwise einsum_dense
-    embedding merging normalization pooling regularization reshaping""".split()
+APART |= {"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}  # test_recurrent.py
+APART |= {"MultiHeadAttention", "GroupedQueryAttention"}  # test_attention.py
+FAMILIES = """activation attention convolution convolution_transpose convolutional_recurrent core
+    dense depthwise einsum_dense embedding merging multi_head_attention normalization pooling
+    recurrent recurrent_cells regularization reshaping sequence_wrappers""".split()
 
 
 def ids(rows):
@@ -120,7 +123,7 @@ def test_wrong_rank_is_refused(row):
 
 
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float16", "float64"])
-@over([r for r in ROWS if r.layer != "SpectralNormalization"])  # its layer has its own policy
+@over([r for r in ROWS if not {"layer", "cell"} & set(r.arguments)])  # they have their own policy
 def test_dtype_policies(row, dtype):
     layer = row.make(dtype=dtype)
     full = row.make(dtype="float32")
