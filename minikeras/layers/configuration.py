@@ -3,10 +3,12 @@
 import functools
 import inspect
 
-from minikeras import activations, dtype_policies, regularizers
+from minikeras import activations, dtype_policies, regularizers, tree
 from minikeras.core import serialization
-from minikeras.layers.building import tuples
-from minikeras.layers.calling import is_builtin
+from minikeras.core.keras_tensor import KerasTensor
+from minikeras.core.scopes import name_scope
+from minikeras.layers.building import clean_state, tuples
+from minikeras.layers.calling import Calling, is_builtin
 
 BASE = ("self", "name", "trainable", "dtype", "activity_regularizer", "autocast")
 
@@ -71,10 +73,29 @@ class Configured:
         """Build from what `get_build_config` gave."""
         if not config:
             return
-        if config.get("input_shape") is not None:
+        if type(self).build is Calling.build and not all(x.built for x in self._layers):
+            self._build_by_call(config)
+        elif config.get("input_shape") is not None:
             self.build(tuples(config["input_shape"]))
         elif "shapes_dict" in config:
             self.build(**{k: tuples(v) for k, v in config["shapes_dict"].items()})
+
+
+    def _build_by_call(self, config):
+        """Build the sublayers of a layer without a `build` by running it on KerasTensors."""
+        shapes = config.get("shapes_dict") or {"": config.get("input_shape")}
+        inputs = [
+            tree.map_shape_structure(lambda s: KerasTensor(s, self.compute_dtype), tuples(shape))
+            for shape in shapes.values() if shape is not None
+        ]
+        names = [name.removesuffix("_shape") for name in shapes]
+        args, kwargs = (inputs, {}) if names == [""] else ([], dict(zip(names, inputs)))
+        try:
+            with clean_state(), name_scope(self.name, caller=self):
+                self.compute_output_spec(*args, **kwargs)
+        except (TypeError, ValueError):  # what it takes is not known: its first call will build it
+            return
+        self.built = True
 
 
 @functools.lru_cache(1024)

@@ -320,7 +320,7 @@ class Recurrent(RNN):
         wide = dtypes.FLOAT32 if dtype in dtypes.HALVES else dtype
         with autocast_scope(wide):  # half precision is rounded once, at the end
             found = self._fused(wide, sequences, initial_state, mask, training)
-        y, *states = (ops.cast(t, dtype) for t in found)
+        y, *states = found if wide == dtype else (ops.cast(t, dtype) for t in found)
         if not self.return_sequences:
             if self.zero_output_for_mask and mask is not None:
                 y = ops.where(mask[:, -1:], y, ops.zeros_like(y))
@@ -331,7 +331,7 @@ class Recurrent(RNN):
 
     def _fused(self, wide, sequences, states, mask, training):
         cell = self.cell
-        x, *states = (ops.cast(t, wide) for t in (sequences, *states))
+        x, *states = (t if t.dtype == wide else ops.cast(t, wide) for t in (sequences, *states))
         w, u = cell.kernel.value, cell.recurrent_kernel.value
         bias = ops.zeros(cell._bias_shape(), dtype=wide) if cell.bias is None else cell.bias.value
         if training and cell.dropout:

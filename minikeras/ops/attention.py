@@ -45,6 +45,10 @@ def _attend_by_ops(query, key, value, mask, scale):
     return transpose(y, (0, 2, 1, 3))
 
 
+def _as(t, dtype):
+    return t if canonical(t.dtype) == dtype else OPS["cast"](t, dtype)
+
+
 def _masked(logits, mask):
     if mask is None:
         return logits
@@ -112,7 +116,7 @@ def dot_product_attention(
     query, key, value = (_tensor(t) for t in (query, key, value))
     _checked(query, key, value)
     dtype = to_float(*(canonical(t.dtype) for t in (query, key, value)))
-    query, key, value = (OPS["cast"](t, dtype) for t in (query, key, value))
+    query, key, value = (_as(t, dtype) for t in (query, key, value))
     group = 1 if query.shape[2] == key.shape[2] else query.shape[2] // key.shape[2]
     if group > 1:
         key, value = repeat(key, group, axis=2), repeat(value, group, axis=2)
@@ -125,8 +129,8 @@ def dot_product_attention(
         mask = expand_dims(mask, 0)
     plain = bias is None and attn_logits_soft_cap is None and isinstance(scale, (int, float))
     if plain and _fits(query, key, value, mask):
-        y = attend(*(OPS["cast"](t, wide) for t in (query, key, value)), mask, float(scale))
-        return OPS["cast"](y, dtype)
+        y = attend(*(_as(t, wide) for t in (query, key, value)), mask, float(scale))
+        return _as(y, dtype)
     q = transpose(multiply(query, scale), (0, 2, 1, 3))  # (batch, heads, T, size)
     logits = matmul(q, transpose(key, (0, 2, 3, 1)))  # (batch, heads, T, S)
     logits = OPS["cast"](logits, wide)

@@ -541,3 +541,28 @@ def test_config_of_a_subclass_of_a_known_layer():
     assert Odd.from_config(Odd(2, activation="relu", name="o").get_config()).units == 2
     config = Odder(5, use_bias=False).get_config()
     assert (config["units"], config["use_bias"], config["extra"]) == (3, False, 5)
+
+
+class Unbuilt(layers.Layer):
+    """Sublayers, one in another, no `build`, and two arguments."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.first = layers.Dense(3, name="first")
+        self.second = keras.Sequential([layers.Dense(2, name="inner")], name="second")
+
+    def call(self, x, scale=None):
+        y = self.second(self.first(x))
+        return y if scale is None else y * scale
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_sublayers_of_a_layer_without_build_are_built_from_a_configuration(several):
+    layer = Unbuilt(name="outer")
+    layer(ONES, scale=np.ones((2, 1), "float32")) if several else layer(ONES)
+    with keras.saving.CustomObjectScope({"Unbuilt": Unbuilt}):
+        again = layers.deserialize(layers.serialize(layer))
+    assert again.built and [w.shape for w in again.weights] == [(3, 3), (3,), (3, 2), (2,)]
+    assert [w.path for w in again.weights] == [w.path for w in layer.weights]
+    again.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(again(ONES).numpy(), layer(ONES).numpy())
