@@ -74,19 +74,15 @@ def _rows(k, matrix, bias, gates):
     return out
 
 
-def _inputs_part(k, x, w, gates):
-    """(time, rows, batch): the product of all steps' inputs with the weights."""
-    batch, time, n = x.shape
+def _inputs_part(k, x, w, gates, out):
+    """out (time, rows, batch): the product of all steps' inputs with the weights."""
     if w is not None:
-        rows = _rows(k, w, None, gates)
-        out = k.scratch((time, rows.shape[0], batch), x.dtype)
-        k(k.xp.matmul, rows, x.transpose(1, 2, 0), out)
-        return out
-    out, units = k.scratch((time, n, batch), x.dtype), n // len(gates)
+        k(k.xp.matmul, _rows(k, w, None, gates), x.transpose(1, 2, 0), out)
+        return
+    units = x.shape[2] // len(gates)
     for i, (gate, factor) in enumerate(gates):
         given = x[:, :, gate * units : (gate + 1) * units].transpose(1, 2, 0)
         k(k.xp.multiply, given, factor, out[:, i * units : (i + 1) * units])
-    return out
 
 
 def _start(k, held, state):
@@ -242,16 +238,16 @@ def _lstm_spec(x, w, u, b, h0, c0, mask, sequences):
 def lstm_steps(k, out, x, w, u, b, h0, c0, mask, sequences):
     """(y, h, c, gates, tanh of the cells, cells, states); see the module's docstring."""
     y, last_h, last_c, gates, squashed, c, h = out
-    xp, (_, time, n) = k.xp, _sizes(x, u)
+    xp, (batch, time, n) = k.xp, _sizes(x, u)
     weights, masks = _rows(k, u, b, LSTM_GATES), _Masks(k, mask)
-    inputs = _inputs_part(k, x, w, LSTM_GATES)
-    part = k.scratch((n, x.shape[0]), x.dtype)
+    of_state, part = (k.scratch((m * n, batch), x.dtype) for m in (4, 1))
+    _inputs_part(k, x, w, LSTM_GATES, gates)
     _start(k, h, h0)
     _start(k, c, c0)
     for t in range(time):
         z, cell, state = gates[t], c[t + 1], h[t + 1, :n]
-        k(xp.matmul, weights, h[t], z)
-        k(xp.add, z, inputs[t], z)
+        k(xp.matmul, weights, h[t], of_state)
+        k(xp.add, z, of_state, z)
         k(xp.tanh, z, z)
         _logistic(k, z[n:])
         k(xp.multiply, z[:n], z[n : 2 * n], part)
@@ -346,7 +342,8 @@ def gru_steps(k, out, x, w, u, b, h0, mask, sequences):
     k(xp.copyto, bias, b[1])
     k(xp.add, bias[: 2 * n], b[0, : 2 * n], bias[: 2 * n])
     weights, masks = _rows(k, u, bias, GRU_GATES), _Masks(k, mask)
-    inputs = _inputs_part(k, x, w, GRU_GATES)
+    inputs = k.scratch((time, 3 * n, batch), x.dtype)
+    _inputs_part(k, x, w, GRU_GATES, inputs)
     column = k.view(b[0, 2 * n :], (n, 1))
     k(xp.add, inputs[:, 2 * n :], column, inputs[:, 2 * n :])
     part = k.scratch((n, batch), x.dtype)
@@ -434,13 +431,14 @@ def _simple_spec(x, w, u, b, h0, mask, sequences):
 def simple_rnn_steps(k, out, x, w, u, b, h0, mask, sequences):
     """(y, h, new states, states): h = tanh(x w + h u + b)."""
     y, last, new, h = out
-    xp, (_, time, n) = k.xp, _sizes(x, u)
+    xp, (batch, time, n) = k.xp, _sizes(x, u)
     weights, masks = _rows(k, u, b, ((0, 1.0),)), _Masks(k, mask)
-    inputs = _inputs_part(k, x, w, ((0, 1.0),))
+    of_state = k.scratch((n, batch), x.dtype)
+    _inputs_part(k, x, w, ((0, 1.0),), new)
     _start(k, h, h0)
     for t in range(time):
-        k(xp.matmul, weights, h[t], new[t])
-        k(xp.add, new[t], inputs[t], new[t])
+        k(xp.matmul, weights, h[t], of_state)
+        k(xp.add, new[t], of_state, new[t])
         k(xp.tanh, new[t], new[t])
         k(xp.copyto, h[t + 1, :n], new[t])
         masks.hold(t, h[t + 1, :n], h[t, :n])
