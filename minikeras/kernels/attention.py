@@ -27,12 +27,23 @@ def _count(q, k):
     return sizes, sizes[0] * sizes[1] * sizes[2] * sizes[3]
 
 
-def _spec(q, k, v, mask, scale):
+def by_mask(name, rule, roles):
+    """Decorator: a kernel without a mask, one with a mask a sample, one with a mask for all."""
+
+    def declare(run):
+        for suffix, role in (("", ""), ("_masked", "b"), ("_shared_mask", "s")):
+            kernel("sample", rule, roles=f"{roles}{role}>b", name=name + suffix)(run)
+        return run
+
+    return declare
+
+
+def _spec(q, k, v, mask=None, *, scale):
     sizes, count = _count(q, k)
     batch, heads, rows, _ = sizes
     y = Spec((batch, rows, heads, v.shape[3]), q.dtype)
     row = Spec((batch, heads, rows, 1), q.dtype)
-    kept = sizes if count is None or count <= KEEP else (0, 0, 0, 0)
+    kept = sizes if count is None or count <= KEEP else (batch, 0, 0, 0)
     return y, row, row, Spec(kept, q.dtype)
 
 
@@ -82,8 +93,8 @@ def _sums(k, a, out):
     k(k.xp.matmul, a, ones, out)
 
 
-@kernel("opaque", _spec)
-def attention_forward(k, out, q, key, v, mask, scale):
+@by_mask("attention_forward", _spec, "bbb")
+def attention_forward(k, out, q, key, v, mask=None, *, scale):
     """(y, maxima of the rows, 1 / sums of the rows, exponentials or nothing)."""
     y, top, inverse, kept = out
     xp, sizes = k.xp, _count(q, key)[0]
@@ -106,12 +117,12 @@ def attention_forward(k, out, q, key, v, mask, scale):
         k(xp.multiply, own, inverse[block], _heads(y)[block])
 
 
-def _gradient_spec(g, q, k, v, mask, *kept, scale):
+def _gradient_spec(g, q, k, v, *kept, scale):
     return tuple(Spec(tuple(a.shape), a.dtype) for a in (q, k, v))
 
 
-@kernel("opaque", _gradient_spec)
-def attention_gradient(k, out, g, q, key, v, mask, y, top, inverse, kept, scale):
+@by_mask("attention_gradient", _gradient_spec, "bbbbbbbb")
+def attention_gradient(k, out, g, q, key, v, y, top, inverse, kept, mask=None, *, scale):
     """(dq, dk, dv)."""
     dq, dk, dv = out
     xp, sizes = k.xp, _count(q, key)[0]

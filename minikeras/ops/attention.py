@@ -21,8 +21,16 @@ def _attend_vjp(xp, g, y, query, key, value, mask, scale):
         return gradient_by_ops(
             lambda q, k, v, m: (_attend_by_ops(q, k, v, m, scale),), (query, key, value, mask),
             (g,))
-    found = xp.attention_gradient(g, query, key, value, mask, *y, scale=scale)
+    name, mask = _of_mask("attention_gradient", query, mask)
+    found = getattr(xp, name)(g, query, key, value, *y, *mask, scale=scale)
     return (*found, None)
+
+
+def _of_mask(name, query, mask):
+    """The kernel for a mask, and the mask in a list, or nothing."""
+    if mask is None:
+        return name, []
+    return name + ("_masked" if mask.shape[0] == query.shape[0] else "_shared_mask"), [mask]
 
 
 @op(vjp=_attend_vjp, joint=True, tensors=4, keeps=True)
@@ -34,7 +42,8 @@ def attend(xp, query, key, value, mask, scale):
     """
     if xp is RECORDING:
         return (None,) * 4  # the vjp starts from the arguments
-    return xp.attention_forward(query, key, value, mask, scale=scale)
+    name, mask = _of_mask("attention_forward", query, mask)
+    return getattr(xp, name)(query, key, value, *mask, scale=scale)
 
 
 def _attend_by_ops(query, key, value, mask, scale):

@@ -91,7 +91,7 @@ def test_long_sequences_need_no_room_for_all_scores(monkeypatch):
     monkeypatch.setattr(kernels, "KEEP", 1 << 10)
     monkeypatch.setattr(kernels, "BLOCK", 1 << 10)
     x = ops.convert_to_tensor(np.random.default_rng(0).normal(size=(1, 256, 1, 4)))
-    y, _, _, kept = kernels._spec(*[x._value] * 3, None, 0.5)
+    y, _, _, kept = kernels._spec(*[x._value] * 3, scale=0.5)
     assert kept.size == 0 and y.shape == (1, 256, 1, 4)
     sizes = [(s.stop - s.start) * (r.stop - r.start) * 256
              for s, r in kernels._blocks(1, 1, 256, 256)]

@@ -117,7 +117,47 @@ def seeds():
     return step, [(B, 6), (B,)], [generator.state]
 
 
-STEPS = {f.__name__: f for f in (mlp, convolution, odd, adam, swapping, seeds)}
+def attention():
+    """Attention with no mask, a mask a sample, and one for all samples."""
+    w, = weights((6, 6))
+
+    def step(x, y):
+        with keras.GradientTape() as tape:
+            q = ops.reshape(x @ w, (B, 5, 2, 3))
+            own = ops.reshape(x[:, :, :1] > 0, (B, 1, 1, 5))
+            loss = 0.0
+            for more in ({}, {"mask": own}, {"is_causal": True}):
+                loss = loss + ops.mean(ops.dot_product_attention(q, q, q, **more) ** 2)
+            loss = loss + ops.mean(ops.cast(y, "float32"))
+        descent(tape, loss, [w])
+        return loss
+
+    return step, [(B, 5, 6), (B,)], [w]
+
+
+def recurrent():
+    """Layers over sequences, one with a state that lasts, one with a mask."""
+    keras.utils.set_random_seed(5)
+    first = keras.layers.LSTM(4, return_sequences=True, stateful=True)
+    second = keras.layers.RNN([keras.layers.GRUCell(3), keras.layers.LSTMCell(2)])
+    third = keras.layers.GRU(3)
+    for layer, n in ((first, 6), (second, 4), (third, 4)):
+        layer.build((B, 5, n))
+    variables = [v for layer in (first, second, third) for v in layer.trainable_variables]
+
+    def step(x, y):
+        with keras.GradientTape() as tape:
+            h = first(x)
+            loss = ops.mean(second(h) ** 2) + ops.mean(third(h, mask=x[:, :, 0] > 0) ** 2)
+            loss = loss + ops.mean(ops.cast(y, "float32"))
+        descent(tape, loss, variables)
+        return loss
+
+    return step, [(B, 5, 6), (B,)], [*variables, *first.states]
+
+
+STEPS = {f.__name__: f for f in (
+    mlp, convolution, odd, adam, swapping, seeds, attention, recurrent)}
 
 
 def batch(shapes, seed=0):
