@@ -88,22 +88,24 @@ class HeadsAttention(Layer):
             )
 
     # ------------------------------------------------------------ masks
-    def _attention_mask(self, query, value, masks, given, causal):
-        """Booleans that broadcast to (batch, T, S), or None; `masks`: of query, value and key."""
-        query_mask, value_mask, key_mask = masks
+    def _compute_attention_mask(
+        self, query, value, query_mask=None, value_mask=None, key_mask=None, attention_mask=None,
+        use_causal_mask=False,
+    ):
+        """Booleans that broadcast to (batch, T, S), or None."""
         allowed = None if query_mask is None else ops.expand_dims(_bool(query_mask), -1)
         for mask in (value_mask, key_mask):
             if mask is not None:
                 allowed = both(allowed, ops.expand_dims(_bool(mask), -2))
         rows, columns = query.shape[1], value.shape[1]
-        if causal:
+        if use_causal_mask:
             allowed = both(allowed, causal_mask(rows, columns))
         if self.sliding_window is not None:
             distance = ops.expand_dims(ops.arange(rows), 1) - ops.expand_dims(
                 ops.arange(columns), 0)
             near = ops.less_equal(ops.absolute(distance), self.sliding_window)
             allowed = both(allowed, ops.expand_dims(near, 0))
-        return both(None if given is None else _bool(given), allowed)
+        return both(None if attention_mask is None else _bool(attention_mask), allowed)
 
     # ------------------------------------------------------------ attention proper
     def _attend(self, query, key, value, mask, training, scores):
@@ -220,6 +222,18 @@ class MultiHeadAttention(HeadsAttention):
         self._output_shape, self.attention_axes = output_shape, _axes(self, attention_axes)
         self.query_dense = self.key_dense = self.value_dense = self.output_dense = None
 
+    num_heads = key_dim = value_dim = dropout = use_bias = attention_axes = None
+    query_dense = key_dense = value_dense = output_dense = None  # the projections, once built
+
+    # What subclasses in the wild call them.
+    _num_heads = property(lambda self: self.num_heads)
+    _key_dim = property(lambda self: self.key_dim)
+    _value_dim = property(lambda self: self.value_dim)
+    _query_dense = property(lambda self: self.query_dense)
+    _key_dense = property(lambda self: self.key_dense)
+    _value_dense = property(lambda self: self.value_dense)
+    _output_dense = property(lambda self: self.output_dense)
+
     def build(self, query_shape, value_shape, key_shape=None):
         key_shape = value_shape if key_shape is None else key_shape
         self._check_shapes(query_shape, value_shape, key_shape)
@@ -248,15 +262,20 @@ class MultiHeadAttention(HeadsAttention):
     ):
         self._check_flash(return_attention_scores)
         key = value if key is None else key
-        mask = self._attention_mask(
-            query, value, (query_mask, value_mask, key_mask), attention_mask, use_causal_mask)
+        mask = self._compute_attention_mask(
+            query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
         q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
-        y, weights = self._over_axes(q, k, v, mask, training, return_attention_scores)
+        y, weights = self._compute_attention(
+            q, k, v, mask, training=training, return_attention_scores=return_attention_scores)
         y = self.output_dense(self._gated(y, query))
         return (y, weights) if return_attention_scores else y
 
-    def _over_axes(self, q, k, v, mask, training, scores):
-        """`_attend`, with the other axes taken for samples and several axes for one."""
+    def _compute_attention(
+        self, query, key, value, attention_mask=None, training=None,
+        return_attention_scores=False,
+    ):
+        """(y, weights or None) of projections: other axes count as samples, several as one."""
+        q, k, v, mask, scores = query, key, value, attention_mask, return_attention_scores
         n = len(self.attention_axes)
         axes = self.attention_axes
         if len(q.shape) == 4 and axes == (1,):
@@ -397,16 +416,24 @@ class GroupedQueryAttention(HeadsAttention):
     ):
         self._check_flash(return_attention_scores)
         key = value if key is None else key
-        mask = self._attention_mask(
-            query, value, (query_mask, value_mask, key_mask), attention_mask, use_causal_mask)
+        mask = self._compute_attention_mask(
+            query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
         q, k, v = self._query_dense(query), self._key_dense(key), self._value_dense(value)
         group = self.num_query_heads // self.num_key_value_heads
         if group > 1:
             k, v = ops.repeat(k, group, axis=2), ops.repeat(v, group, axis=2)
-        y, weights = self._attend(
-            q, k, v, _with_heads(mask, 4, 1), training, return_attention_scores)
+        y, weights = self._compute_attention(
+            q, k, v, mask, training=training, return_attention_scores=return_attention_scores)
         y = self._output_dense(self._gated(y, query))
         return (y, weights) if return_attention_scores else y
+
+    def _compute_attention(
+        self, query, key, value, attention_mask=None, training=None,
+        return_attention_scores=False,
+    ):
+        """(y, weights or None) of projections, all with the query's number of heads."""
+        mask = _with_heads(attention_mask, 4, 1)
+        return self._attend(query, key, value, mask, training, return_attention_scores)
 
     def compute_output_shape(self, query_shape, value_shape, key_shape=None):
         return tuple(query_shape)

@@ -244,3 +244,23 @@ def test_half_precision():
     np.testing.assert_allclose(layer(X, Y).numpy(), y.numpy(), atol=5e-3)
     mask = np.zeros((2, 5, 3), bool)
     assert np.isfinite(layer(X, Y, attention_mask=mask).numpy()).all()
+
+
+def test_a_subclass_that_keeps_keys_and_values():
+    """Decoding step by step with a cache, by the projections and `_compute_attention`."""
+
+    class Cached(layers.MultiHeadAttention):
+        def step(self, x, cache):
+            new = [self._key_dense(x), self._value_dense(x)]
+            if cache is not None:
+                new = [ops.concatenate([a, b], axis=1) for a, b in zip(cache, new)]
+            y, _ = self._compute_attention(self._query_dense(x), *new, attention_mask=None)
+            return self._output_dense(y), new
+
+    layer = Cached(2, 3)
+    want = layer(X, X, use_causal_mask=True).numpy()
+    cache, steps = None, []
+    for t in range(5):
+        y, cache = layer.step(ops.convert_to_tensor(X[:, t : t + 1]), cache)
+        steps.append(y.numpy())
+    np.testing.assert_allclose(np.concatenate(steps, 1), want, rtol=1e-4, atol=1e-6)
