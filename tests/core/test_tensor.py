@@ -195,7 +195,8 @@ def test_comparison_is_elementwise_and_tensors_are_hashable_by_identity():
 def test_keras_tensors_have_shape_and_dtype_and_no_value():
     k = keras.Input((3,), name="k")
     assert k.shape == (None, 3) and k.dtype == "float32" and k.ndim == 2
-    assert repr(k) == "<KerasTensor shape=(None, 3), dtype=float32, name=k>"
+    assert repr(k) == (
+        "<KerasTensor shape=(None, 3), dtype=float32, sparse=False, ragged=False, name=k>")
     assert (k @ np.ones((3, 2), "float32")).shape == (None, 2)
     assert (k[:, None] > 0).dtype == "bool" and k.T.shape == (3, None)
 
