@@ -85,10 +85,10 @@ class Calling:
         if "training" in kwargs and not signature.has_training:  # meant for the layers inside
             told = kwargs.pop("training")
         arguments = signature.bind(args, kwargs, f'Layer "{self.name}"')
-        if told is not None:
-            arguments = {**arguments, "training": told}
         if not self.built:
             self._maybe_build(arguments)
+        if told is not None:
+            arguments = {**arguments, "training": told}
         training = self._resolve_training(signature, arguments, kwargs, context)
         outer_training, context.training = context.training, training
         kwargs = self._masks_for(signature, arguments, kwargs)

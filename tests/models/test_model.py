@@ -273,3 +273,19 @@ def test_summary_before_and_after_the_first_call():
 def test_summary_is_printed_with_one_empty_line_at_the_end(capsys):
     Net(name="net").summary()
     assert capsys.readouterr().out.endswith("Non-trainable params: 0 (0.00 B)\n")
+
+
+def test_a_training_flag_that_call_does_not_take():
+    class Block(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense, self.drop = layers.Dense(100), layers.Dropout(0.5)
+
+        def call(self, x):
+            return self.drop(self.dense(x))
+
+    model = Block()
+    assert (model(X, training=True).numpy() == 0).any()
+    assert not (model(X).numpy() == 0).any()
+    model.compile("sgd", "mse")
+    model.fit(X, np.ones((2, 100)), verbose=0)
