@@ -6,6 +6,7 @@ function is one node too, so that a graph reads, and is saved, as the user wrote
 
 import functools
 import inspect
+import re
 
 from minikeras import tree
 from minikeras.api import namespaces, registry
@@ -78,6 +79,9 @@ IN_PARTS = {
 }
 
 
+INTERNAL = re.compile(r"^ops\._\w+: ")  # the name of an op behind a public one
+
+
 def _table():
     """{public name: (module, class name, number of arguments in the graph)}."""
     table = {}
@@ -126,6 +130,16 @@ def _again(x):
     return KerasTensor(x.shape, x.dtype) if isinstance(x, KerasTensor) else x
 
 
+def named(error, path):
+    """Have an error's message say in which public op it came up."""
+    if not error.args or not isinstance(error.args[0], str):
+        return
+    message = INTERNAL.sub("", error.args[0])
+    if f"ops.{path}" not in message:
+        message = f"ops.{path}: {message}"
+    error.args = (message, *error.args[1:])
+
+
 def as_one_node(function, path):
     """The function; called on KerasTensors, it leaves one node in the graph."""
     name = path.removeprefix("ops.")
@@ -134,9 +148,13 @@ def as_one_node(function, path):
 
     @functools.wraps(function)
     def public_function(*args, **kwargs):
-        if not state.symbolic and _symbolic(args, kwargs):
-            return FunctionCall(function, name).symbolic_call(*args, **kwargs)
-        return function(*args, **kwargs)
+        try:
+            if not state.symbolic and _symbolic(args, kwargs):
+                return FunctionCall(function, name).symbolic_call(*args, **kwargs)
+            return function(*args, **kwargs)
+        except (ValueError, TypeError, IndexError) as error:
+            named(error, name)
+            raise
 
     return public_function
 

@@ -11,8 +11,11 @@ from minikeras.dtypes import canonical
 from minikeras.ops.shaping import _tensor
 
 
-def _shape(shape):
-    return (int(shape),) if not hasattr(shape, "__iter__") else tuple(int(d) for d in shape)
+def _shape(shape, name):
+    shape = (int(shape),) if not hasattr(shape, "__iter__") else tuple(int(d) for d in shape)
+    if any(d < 0 for d in shape):
+        raise ValueError(f"ops.{name}: dimensions must not be negative. Received: shape={shape}")
+    return shape
 
 
 def _library(like=None):
@@ -23,13 +26,13 @@ def _library(like=None):
 @public("ops.zeros", "ops.numpy.zeros")
 def zeros(shape, dtype=None):
     """A tensor of zeros; floatx unless a dtype is given."""
-    return Tensor(_library().zeros(_shape(shape), canonical(dtype)))
+    return Tensor(_library().zeros(_shape(shape, "zeros"), canonical(dtype)))
 
 
 @public("ops.ones", "ops.numpy.ones")
 def ones(shape, dtype=None):
     """A tensor of ones; floatx unless a dtype is given."""
-    return Tensor(_library().ones(_shape(shape), canonical(dtype)))
+    return Tensor(_library().ones(_shape(shape, "ones"), canonical(dtype)))
 
 
 @public("ops.empty", "ops.numpy.empty")
@@ -41,13 +44,14 @@ def empty(shape, dtype=None):
 @public("ops.full", "ops.numpy.full")
 def full(shape, fill_value, dtype=None):
     """A tensor of one value, or of a value that broadcasts to the shape."""
+    shape = _shape(shape, "full")
     if isinstance(fill_value, KerasTensor):
         value = fill_value if dtype is None else OPS["cast"](fill_value, canonical(dtype))
     else:
         value = to_tensor(fill_value, None if dtype is None and hasattr(fill_value, "dtype")
                           else canonical(dtype))
-    return OPS["add"](OPS["broadcast_to"](value, _shape(shape)), 0) if value.shape else Tensor(
-        _library().full(_shape(shape), value.item(), value.dtype))
+    return OPS["add"](OPS["broadcast_to"](value, shape), 0) if value.shape else Tensor(
+        _library().full(shape, value.item(), value.dtype))
 
 
 @op(vjp=False)
@@ -101,6 +105,9 @@ def arange(start, stop=None, step=None, dtype=None):
     if stop is None:
         start, stop = 0, start
     step = 1 if step is None else step
+    if step == 0:
+        raise ValueError(
+            f"ops.arange: the step must not be 0. Received: start={start}, stop={stop}, step=0")
     if dtype in dtypes.HALVES:
         return Tensor(_library().arange(start, stop, step, dtype=dtypes.FLOAT32).astype(dtype))
     return Tensor(_library().arange(start, stop, step, dtype=dtype))
@@ -112,6 +119,8 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
 
     In an integer dtype they are rounded down.
     """
+    if num < 0:
+        raise ValueError(f"ops.linspace: `num` must not be negative. Received: num={num}")
     given = [v.dtype if hasattr(v, "dtype") else type(v) for v in (start, stop)]
     target = dtypes.to_float(*given)
     if dtype is not None and canonical(dtype).kind not in "biu":
@@ -138,6 +147,7 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
 def eye(N, M=None, k=0, dtype=None):
     """N x M matrix (N x N by default) with ones on its k-th diagonal."""
     M = N if M is None else M
+    _shape((N, M), "eye")
     rows = OPS["reshape"](arange(int(N)), (-1, 1))
     columns = OPS["reshape"](arange(int(M)), (1, -1))
     return OPS["cast"](OPS["equal"](columns, OPS["add"](rows, k)), canonical(dtype))

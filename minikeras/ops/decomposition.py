@@ -79,7 +79,18 @@ OPS["solve"] = _solve.op
 def _equations(a, b):
     """(a, b with columns, whether b was vectors)."""
     a, b = _tensor(a), _tensor(b)
+    if len(a.shape) < 2 or not b.shape:
+        raise ValueError(
+            "a must be a matrix (..., m, n) and b a vector or matrix. "
+            f"Received: a of shape {tuple(a.shape)}, b of shape {tuple(b.shape)}"
+        )
     vectors = len(b.shape) == len(a.shape) - 1 or len(b.shape) == 1
+    rows, given = a.shape[-2], b.shape[-1 if vectors else -2]
+    if None not in (rows, given) and rows != given:
+        raise ValueError(
+            f"a has {rows} rows and b has {given}; they must be as many. "
+            f"Received: a of shape {tuple(a.shape)}, b of shape {tuple(b.shape)}"
+        )
     return a, expand_dims(b, -1) if vectors else b, vectors
 
 

@@ -70,6 +70,14 @@ def broadcast_to(xp, x, shape):
         extra = len(shape) - len(x.shape)
         shape = tuple(x.shape[i - extra] if d is None and i >= extra else d
                       for i, d in enumerate(shape))
+    last = shape[len(shape) - len(x.shape):]
+    if len(shape) < len(x.shape) or builtins.any(
+        m not in (1, None, n) and n is not None for m, n in zip(x.shape, last)
+    ):
+        raise ValueError(
+            f"shape {tuple(x.shape)} does not broadcast to {shape}: from the last axis on, each "
+            "length must be 1 or stay."
+        )
     return xp.broadcast_to(x, shape=shape)
 
 
@@ -175,6 +183,8 @@ def concatenate(xp, xs, axis=0):
     [1, 2, 3]
     """
     axis = canonical_axis(axis, len(xs[0].shape))
+    if len({len(x.shape) for x in xs}) > 1:
+        _joined_spec(xs, axis)  # raises
     return xp.concatenate(*xs, axis=axis)
 
 
