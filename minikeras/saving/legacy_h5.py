@@ -11,6 +11,7 @@ import warnings
 import h5py
 import numpy as np
 
+from minikeras import losses
 from minikeras.core import serialization
 from minikeras.errors import FileError
 from minikeras.saving.archive import parse_json
@@ -43,11 +44,21 @@ def save_model(model, filepath, version, include_optimizer=True):
 
 def _training_config(model):
     found = dict(model.get_compile_config())
+    found["loss"] = _full_name(found["loss"])
     optimizer = found.pop("optimizer")
     found["optimizer_config"] = {
         "class_name": optimizer.get("registered_name") or optimizer["class_name"],
         "config": optimizer["config"]}
     return found
+
+
+def _full_name(loss):
+    """Losses by their full names: Keras reads no short ones ("mse") from these files."""
+    if isinstance(loss, str):
+        return getattr(losses.get(loss), "__name__", loss)
+    if isinstance(loss, dict) and "class_name" not in loss:
+        return {k: _full_name(v) for k, v in loss.items()}
+    return [_full_name(v) for v in loss] if isinstance(loss, (list, tuple)) else loss
 
 
 def write_weights(group, model, version):

@@ -110,6 +110,13 @@ def stored_in_bfloat16():
                              L.Dense(1, dtype="float32")])
 
 
+def frozen():
+    inner = keras.Sequential([keras.Input((4,)), L.Dense(4, name="first"),
+                              L.BatchNormalization(name="middle"), L.Dense(3, name="last")])
+    inner.get_layer("first").trainable = False
+    return keras.Sequential([keras.Input((4,)), inner, L.Dense(1)])
+
+
 def two_outputs():
     x = keras.Input((4,))
     h = L.Dense(4, activation="tanh")(x)
@@ -117,7 +124,8 @@ def two_outputs():
 
 
 WHOLE = {f.__name__: f for f in (sequential, image, shared, with_ops, subclassed, half,
-                                 stored_in_bfloat16, two_outputs)}
+                                 stored_in_bfloat16, two_outputs, frozen)}
+LEGACY = ("sequential", "image", "shared", "half", "frozen")
 COMPILED = {
     "sequential": {"loss": "mse", "metrics": ["mae"]},
     "two_outputs": {"loss": {"a": "mse", "b": keras.losses.LogCosh()},
@@ -192,7 +200,12 @@ def data(name):
 def names():
     """All entries."""
     return [*(f"layer: {n}" for n in layer_names()), *(f"optimizer: {n}" for n in OPTIMIZERS),
-            *(f"model: {n}" for n in WHOLE)]
+            *(f"model: {n}" for n in WHOLE), *(f"h5: {n}" for n in LEGACY)]
+
+
+def ending(name):
+    """The ending of an entry's file."""
+    return ".h5" if name.startswith("h5: ") else ".keras"
 
 
 def train(model, x, y):
@@ -242,25 +255,25 @@ def write_bundle(files):
     with zipfile.ZipFile(BUNDLE, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bundle:
         bundle.writestr("names.json", json.dumps(list(files)))
         for i, content in enumerate(files.values()):
-            bundle.writestr(f"{i}.keras", content)
+            bundle.writestr(str(i), content)
 
 
 def read_bundle():
     """{name: bytes} of the files that Keras has written."""
     with zipfile.ZipFile(io.BytesIO(BUNDLE.read_bytes())) as bundle:
         found = json.loads(bundle.read("names.json"))
-        return {name: bundle.read(f"{i}.keras") for i, name in enumerate(found)}
+        return {name: bundle.read(str(i)) for i, name in enumerate(found)}
 
 
-def write_all(folder):
-    """Save every entry's model into a folder, and what each does then as arrays."""
+def write_all(folder, chosen):
+    """Save entries' models into a folder, and what each does then as arrays."""
     arrays = {}
-    for i, name in enumerate(names()):
-        found = saved(name, folder / f"{i}.keras")
+    for i, name in enumerate(chosen):
+        found = saved(name, folder / f"{i}{ending(name)}")
         arrays |= {f"{name}: {k}": v for k, v in found.items()}
     np.savez(folder / "outcomes.npz", **arrays)
-    (folder / "names.json").write_text(json.dumps(names()))
+    (folder / "names.json").write_text(json.dumps(chosen))
 
 
 if __name__ == "__main__":
-    write_all(Path(sys.argv[1]))
+    write_all(Path(sys.argv[1]), sys.argv[2:] or names())

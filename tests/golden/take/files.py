@@ -18,7 +18,7 @@ arrays = store.load_arrays("files") if names else {}
 contents = files.read_bundle() if names else {}
 with tempfile.TemporaryDirectory() as folder:
     for name in names or files.names():
-        path = Path(folder) / "model.keras"
+        path = Path(folder) / f"model{files.ending(name)}"
         arrays |= {f"{name}: {k}": v for k, v in files.saved(name, path).items()}
         contents[name] = path.read_bytes()
 store.save_arrays("files", arrays)

@@ -1,7 +1,8 @@
 """Takes interchange.json: what Keras makes of files that minikeras has written.
 
 For each backend (KERAS_BACKEND=jax, tensorflow and torch, one after another): the largest
-difference of predictions and of the losses of training on, by entry of files.py.
+difference of predictions and of the losses of training on, by entry of files.py. With names of
+entries as arguments, only these are taken anew.
 """
 
 import json
@@ -40,13 +41,14 @@ def difference(name, path, outcomes):
 
 with tempfile.TemporaryDirectory() as folder:
     environment = {**os.environ, "MINIKERAS_TEST_PACKAGE": "minikeras", "MINIKERAS_DEVICE": "cpu"}
-    subprocess.run([sys.executable, "-m", "tests.golden.files", folder], check=True,
+    subprocess.run([sys.executable, "-m", "tests.golden.files", folder, *sys.argv[1:]], check=True,
                    env=environment, cwd=Path(__file__).parents[3])
     outcomes = np.load(Path(folder) / "outcomes.npz")
-    result = {name: difference(name, Path(folder) / f"{i}.keras", outcomes)
-              for i, name in enumerate(json.loads((Path(folder) / "names.json").read_text()))}
+    names = json.loads((Path(folder) / "names.json").read_text())
+    result = {name: difference(name, Path(folder) / f"{i}{files.ending(name)}", outcomes)
+              for i, name in enumerate(names)}
 whole = store.load_json("interchange") if (store.FOLDER / "interchange.json").exists() else {}
-store.save_json("interchange", whole | {BACKEND: result})
+store.save_json("interchange", whole | {BACKEND: whole.get(BACKEND, {}) | result})
 for name, found in result.items():
     if isinstance(found, str) or max(found.values()) > 1e-5:
         print(name, found)
