@@ -257,3 +257,21 @@ def test_files_that_are_none(tmp_path):
         keras.models.load_model(tmp_path / "n.h5")
     with pytest.raises(FileNotFoundError, match="not found"):
         keras.models.load_model(tmp_path / "none.h5")
+
+
+# ---------------------------------------------------------------- keras.legacy.saving
+def test_legacy_objects():
+    from_config = keras.legacy.saving.deserialize_keras_object
+    to_config = keras.legacy.saving.serialize_keras_object
+    layer = from_config({"class_name": "Dense", "config": {"name": "d", "trainable": True,
+                                                           "units": 3}})
+    assert isinstance(layer, L.Dense) and layer.units == 3
+    config = to_config(keras.regularizers.L2(0.5))
+    assert config == {"class_name": "L2", "config": {"l2": 0.5}}
+    assert from_config(config).l2 == 0.5
+    assert to_config(keras.activations.relu) == "relu" and to_config(None) is None
+    assert from_config("f", module_objects={"f": abs}) is abs
+    with pytest.raises(ValueError, match="Unknown loss: 'nothing'"):
+        from_config("nothing", printable_module_name="loss")
+    with pytest.raises(TypeError, match="Could not locate class"):
+        from_config({"class_name": "Nothing", "config": {}})
