@@ -6,7 +6,8 @@ a gate, so that gates are contiguous. A logistic gate is 0.5 tanh(x / 2) + 0.5, 
 weights are halved beforehand, and one tanh serves several gates. The bias of the state's part
 stands beside the recurrent weights, against a row of ones under the state.
 
-The forward pass hands on what the backward pass needs. That one finds the slopes of the gates for
+The forward pass hands on what the backward pass needs; with `keep=False` only the last steps of it
+stay, in arrays of one or two steps. The backward pass finds the slopes of the gates for
 several steps at once, walks back through the steps, and sums the weights' gradients over all steps
 in one product each. `mask`, booleans (batch, time) or None: where False, the state stays.
 
@@ -74,15 +75,23 @@ def _rows(k, matrix, bias, gates):
     return out
 
 
-def _inputs_part(k, x, w, gates, out):
-    """out (time, rows, batch): the product of all steps' inputs with the weights."""
-    if w is not None:
-        k(k.xp.matmul, _rows(k, w, None, gates), x.transpose(1, 2, 0), out)
-        return
-    units = x.shape[2] // len(gates)
-    for i, (gate, factor) in enumerate(gates):
-        given = x[:, :, gate * units : (gate + 1) * units].transpose(1, 2, 0)
-        k(k.xp.multiply, given, factor, out[:, i * units : (i + 1) * units])
+class _Inputs:
+    """The products of the inputs with the weights, (steps, rows, batch), some steps at a time."""
+
+    def __init__(self, k, x, w, gates):
+        self.k, self.x, self.gates = k, x, gates
+        self.rows = None if w is None else _rows(k, w, None, gates)
+
+    def into(self, out, start, stop):
+        """The products of the steps from start to stop."""
+        k, some = self.k, self.x[:, start:stop].transpose(1, 2, 0)
+        if self.rows is not None:
+            k(k.xp.matmul, self.rows, some, out)
+            return
+        units = some.shape[1] // len(self.gates)
+        for i, (gate, factor) in enumerate(self.gates):
+            given = some[:, gate * units : (gate + 1) * units]
+            k(k.xp.multiply, given, factor, out[:, i * units : (i + 1) * units])
 
 
 def _start(k, held, state):
@@ -93,13 +102,21 @@ def _start(k, held, state):
         k(held[:, units].fill, 1)
 
 
-def _finish(k, out, h, units, sequences):
-    """y from the states (time + 1, units + 1, batch), and the last state."""
+def _kept(time, keep):
+    """Lengths of what is kept of steps, and of states: of all, or of the last ones."""
+    return (time, None if time is None else time + 1) if keep else (1, 2)
+
+
+def _at(a, t):
+    """Step t of what is kept of all steps, or of the last ones."""
+    return a[t % a.shape[0]]
+
+
+def _finish(k, out, h, time, sequences):
+    """The last state, and y if that is all of it."""
     y, last = out
-    k(k.xp.copyto, last, h[-1, :units].T)
-    if sequences:
-        k(k.xp.copyto, y, h[1:, :units].transpose(2, 0, 1))
-    else:
+    k(k.xp.copyto, last, _at(h, time)[: last.shape[1]].T)
+    if not sequences:
         k(k.xp.copyto, y, last)
 
 
@@ -133,7 +150,7 @@ def _steps(time, units, batch):
 
 
 def _longest(chunks):
-    return chunks[0][1] - chunks[0][0] if chunks else 0
+    return max((stop - start for start, stop in chunks), default=0)
 
 
 class _Masks:
@@ -225,40 +242,46 @@ class _Back:
 LSTM_GATES = ((2, 1.0), (0, 0.5), (1, 0.5), (3, 0.5))  # rows g, i, f, o: the logistic ones together
 
 
-def _lstm_spec(x, w, u, b, h0, c0, mask, sequences):
+def _lstm_spec(x, w, u, b, h0, c0, mask, sequences, keep=True):
     _check("lstm", x, w, u, b, (h0, c0), 4)
     batch, time, units = _sizes(x, u)
     y, state = _outputs(x, u, sequences)
-    after = None if time is None else time + 1
-    sizes = ((time, 4 * units), (time, units), (after, units), (after, units + 1))
+    steps, states = _kept(time, keep)
+    sizes = ((steps, 4 * units), (steps, units), (states, units), (states, units + 1))
     return (y, state, state, *(Spec((*s, batch), x.dtype) for s in sizes))
 
 
 @kernel("opaque", _lstm_spec)
-def lstm_steps(k, out, x, w, u, b, h0, c0, mask, sequences):
+def lstm_steps(k, out, x, w, u, b, h0, c0, mask, sequences, keep=True):
     """(y, h, c, gates, tanh of the cells, cells, states); see the module's docstring."""
     y, last_h, last_c, gates, squashed, c, h = out
     xp, (batch, time, n) = k.xp, _sizes(x, u)
     weights, masks = _rows(k, u, b, LSTM_GATES), _Masks(k, mask)
     of_state, part = (k.scratch((m * n, batch), x.dtype) for m in (4, 1))
-    _inputs_part(k, x, w, LSTM_GATES, gates)
+    inputs, chunks = _Inputs(k, x, w, LSTM_GATES), _steps(time, 4 * n, batch)[::-1]
+    some = None if keep else k.scratch((_longest(chunks), 4 * n, batch), x.dtype)
     _start(k, h, h0)
     _start(k, c, c0)
-    for t in range(time):
-        z, cell, state = gates[t], c[t + 1], h[t + 1, :n]
-        k(xp.matmul, weights, h[t], of_state)
-        k(xp.add, z, of_state, z)
-        k(xp.tanh, z, z)
-        _logistic(k, z[n:])
-        k(xp.multiply, z[:n], z[n : 2 * n], part)
-        k(xp.multiply, z[2 * n : 3 * n], c[t], cell)
-        k(xp.add, cell, part, cell)
-        k(xp.tanh, cell, squashed[t])
-        k(xp.multiply, squashed[t], z[3 * n :], state)
-        masks.hold(t, cell, c[t])
-        masks.hold(t, state, h[t, :n])
-    k(xp.copyto, last_c, c[-1].T)
-    _finish(k, (y, last_h), h, n, sequences)
+    for start, stop in chunks:
+        zs = gates[start:stop] if keep else some[: stop - start]
+        inputs.into(zs, start, stop)
+        for t in range(start, stop):
+            z, squash, cell, state = zs[t - start], _at(squashed, t), _at(c, t + 1), _at(h, t + 1)
+            k(xp.matmul, weights, _at(h, t), of_state)
+            k(xp.add, z, of_state, z)
+            k(xp.tanh, z, z)
+            _logistic(k, z[n:])
+            k(xp.multiply, z[:n], z[n : 2 * n], part)
+            k(xp.multiply, z[2 * n : 3 * n], _at(c, t), cell)
+            k(xp.add, cell, part, cell)
+            k(xp.tanh, cell, squash)
+            k(xp.multiply, squash, z[3 * n :], state[:n])
+            masks.hold(t, cell, _at(c, t))
+            masks.hold(t, state[:n], _at(h, t)[:n])
+            if sequences:
+                k(xp.copyto, y[:, t], state[:n].T)
+    k(xp.copyto, last_c, _at(c, time).T)
+    _finish(k, (y, last_h), h, time, sequences)
 
 
 def _lstm_slopes(k, gates, squashed, c, n, out):
@@ -322,46 +345,56 @@ def lstm_gradient(k, out, g_y, g_h, g_c, x, w, u, mask, gates, squashed, c, h, s
 GRU_GATES = ((0, 0.5), (1, 0.5), (2, 1.0))
 
 
-def _gru_spec(x, w, u, b, h0, mask, sequences):
+def _gru_spec(x, w, u, b, h0, mask, sequences, keep=True):
     _check("gru", x, w, u, b, (h0,), 3)
     batch, time, units = _sizes(x, u)
-    after = None if time is None else time + 1
-    kept = Spec((time, 4 * units, batch), x.dtype), Spec((after, units + 1, batch), x.dtype)
+    steps, states = _kept(time, keep)
+    kept = Spec((steps, 4 * units, batch), x.dtype), Spec((states, units + 1, batch), x.dtype)
     return (*_outputs(x, u, sequences), *kept)
 
 
+def _gru_biases(k, b, n):
+    """The gates' biases, one for both parts, with the candidate's of the state; its other one."""
+    bias = k.scratch((3 * n,), b.dtype)
+    k(k.xp.copyto, bias, b[1])
+    k(k.xp.add, bias[: 2 * n], b[0, : 2 * n], bias[: 2 * n])
+    return bias, k.view(b[0, 2 * n :], (n, 1))
+
+
 @kernel("opaque", _gru_spec)
-def gru_steps(k, out, x, w, u, b, h0, mask, sequences):
+def gru_steps(k, out, x, w, u, b, h0, mask, sequences, keep=True):
     """(y, h, gates, states); b (2, 3 units): of the inputs' and of the state's part.
 
     gates: rows z, r, the state's part p of the candidate, and the candidate tanh(x + r p).
     """
     y, last, gates, h = out
     xp, (batch, time, n) = k.xp, _sizes(x, u)
-    bias = k.scratch((3 * n,), x.dtype)
-    k(xp.copyto, bias, b[1])
-    k(xp.add, bias[: 2 * n], b[0, : 2 * n], bias[: 2 * n])
+    bias, column = _gru_biases(k, b, n)
     weights, masks = _rows(k, u, bias, GRU_GATES), _Masks(k, mask)
-    inputs = k.scratch((time, 3 * n, batch), x.dtype)
-    _inputs_part(k, x, w, GRU_GATES, inputs)
-    column = k.view(b[0, 2 * n :], (n, 1))
-    k(xp.add, inputs[:, 2 * n :], column, inputs[:, 2 * n :])
+    inputs, chunks = _Inputs(k, x, w, GRU_GATES), _steps(time, 3 * n, batch)[::-1]
+    some = k.scratch((_longest(chunks), 3 * n, batch), x.dtype)
     part = k.scratch((n, batch), x.dtype)
     _start(k, h, h0)
-    for t in range(time):
-        a, state, before = gates[t], h[t + 1, :n], h[t, :n]
-        k(xp.matmul, weights, h[t], a[: 3 * n])
-        k(xp.add, a[: 2 * n], inputs[t, : 2 * n], a[: 2 * n])
-        k(xp.tanh, a[: 2 * n], a[: 2 * n])
-        _logistic(k, a[: 2 * n])
-        k(xp.multiply, a[n : 2 * n], a[2 * n : 3 * n], part)
-        k(xp.add, part, inputs[t, 2 * n :], part)
-        k(xp.tanh, part, a[3 * n :])
-        k(xp.subtract, before, a[3 * n :], part)
-        k(xp.multiply, part, a[:n], part)
-        k(xp.add, part, a[3 * n :], state)
-        masks.hold(t, state, before)
-    _finish(k, (y, last), h, n, sequences)
+    for start, stop in chunks:
+        inputs.into(some[: stop - start], start, stop)
+        k(xp.add, some[: stop - start, 2 * n :], column, some[: stop - start, 2 * n :])
+        for t in range(start, stop):
+            a, given = _at(gates, t), some[t - start]
+            state, before = _at(h, t + 1)[:n], _at(h, t)[:n]
+            k(xp.matmul, weights, _at(h, t), a[: 3 * n])
+            k(xp.add, a[: 2 * n], given[: 2 * n], a[: 2 * n])
+            k(xp.tanh, a[: 2 * n], a[: 2 * n])
+            _logistic(k, a[: 2 * n])
+            k(xp.multiply, a[n : 2 * n], a[2 * n : 3 * n], part)
+            k(xp.add, part, given[2 * n :], part)
+            k(xp.tanh, part, a[3 * n :])
+            k(xp.subtract, before, a[3 * n :], part)
+            k(xp.multiply, part, a[:n], part)
+            k(xp.add, part, a[3 * n :], state)
+            masks.hold(t, state, before)
+            if sequences:
+                k(xp.copyto, y[:, t], state.T)
+    _finish(k, (y, last), h, time, sequences)
 
 
 def _gru_slopes(k, gates, before, n, out):
@@ -419,30 +452,37 @@ def gru_gradient(k, out, g_y, g_h, x, w, u, mask, gates, h, sequences):
 
 
 # ---------------------------------------------------------------- the plain cell
-def _simple_spec(x, w, u, b, h0, mask, sequences):
+def _simple_spec(x, w, u, b, h0, mask, sequences, keep=True):
     _check("simple_rnn", x, w, u, b, (h0,), 1)
     batch, time, units = _sizes(x, u)
-    after = None if time is None else time + 1
-    kept = Spec((time, units, batch), x.dtype), Spec((after, units + 1, batch), x.dtype)
+    steps, states = _kept(time, keep)
+    kept = Spec((steps, units, batch), x.dtype), Spec((states, units + 1, batch), x.dtype)
     return (*_outputs(x, u, sequences), *kept)
 
 
 @kernel("opaque", _simple_spec)
-def simple_rnn_steps(k, out, x, w, u, b, h0, mask, sequences):
+def simple_rnn_steps(k, out, x, w, u, b, h0, mask, sequences, keep=True):
     """(y, h, new states, states): h = tanh(x w + h u + b)."""
     y, last, new, h = out
     xp, (batch, time, n) = k.xp, _sizes(x, u)
     weights, masks = _rows(k, u, b, ((0, 1.0),)), _Masks(k, mask)
     of_state = k.scratch((n, batch), x.dtype)
-    _inputs_part(k, x, w, ((0, 1.0),), new)
+    inputs, chunks = _Inputs(k, x, w, ((0, 1.0),)), _steps(time, n, batch)[::-1]
+    some = None if keep else k.scratch((_longest(chunks), n, batch), x.dtype)
     _start(k, h, h0)
-    for t in range(time):
-        k(xp.matmul, weights, h[t], of_state)
-        k(xp.add, new[t], of_state, new[t])
-        k(xp.tanh, new[t], new[t])
-        k(xp.copyto, h[t + 1, :n], new[t])
-        masks.hold(t, h[t + 1, :n], h[t, :n])
-    _finish(k, (y, last), h, n, sequences)
+    for start, stop in chunks:
+        zs = new[start:stop] if keep else some[: stop - start]
+        inputs.into(zs, start, stop)
+        for t in range(start, stop):
+            z, state = zs[t - start], _at(h, t + 1)[:n]
+            k(xp.matmul, weights, _at(h, t), of_state)
+            k(xp.add, z, of_state, z)
+            k(xp.tanh, z, z)
+            k(xp.copyto, state, z)
+            masks.hold(t, state, _at(h, t)[:n])
+            if sequences:
+                k(xp.copyto, y[:, t], state.T)
+    _finish(k, (y, last), h, time, sequences)
 
 
 def _simple_gradient_spec(g_y, g_h, x, w, u, mask, *kept, sequences):

@@ -3,6 +3,7 @@
 from minikeras import activations, dtypes, ops, random
 from minikeras.api.registry import public
 from minikeras.core.scopes import autocast_scope
+from minikeras.core.scopes import state as thread
 from minikeras.layers.dense import positive_int, set_weight_options, weight
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.layer import Layer
@@ -341,7 +342,8 @@ class Recurrent(RNN):
                 for i, m in enumerate(steps)
             ]
             x, w = ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0], None
-        return self.op(x, w, u, bias, *states, mask, sequences=self.return_sequences)
+        return self.op(
+            x, w, u, bias, *states, mask, sequences=self.return_sequences, keep=thread.depth > 0)
 
     def get_config(self):
         own = {k: v for k, v in self.cell.get_config().items() if k not in self.left_out}

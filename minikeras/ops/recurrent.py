@@ -90,12 +90,12 @@ def _lstm_step(x, states, *weights):
 _lstm_gradient = _vjp(_lstm_step, "lstm_gradient")
 
 
-def _lstm_vjp(xp, g, y, x, w, u, _b, _h0, _c0, mask, sequences):
+def _lstm_vjp(xp, g, y, x, w, u, _b, _h0, _c0, mask, sequences, keep):
     return _lstm_gradient(xp, g, y, (x, w, u, _b, _h0, _c0, mask), sequences)
 
 
 @op(vjp=_lstm_vjp, joint=True, tensors=7, outs=3, keeps=True)
-def lstm(xp, x, w, u, b, h0, c0, mask, sequences=False):
+def lstm(xp, x, w, u, b, h0, c0, mask, sequences=False, keep=True):
     """(y, h, c): an LSTM over (batch, time, features), and its last states.
 
     z = x_t w + h u + b, cut into i, f, g, o; c <- logistic(f) c + logistic(i) tanh(g);
@@ -107,12 +107,13 @@ def lstm(xp, x, w, u, b, h0, c0, mask, sequences=False):
         h0, c0: `(batch, units)`.
         mask: booleans `(batch, time)` or None.
         sequences: whether y is h after every step, `(batch, time, units)`, or the last.
+        keep: whether a gradient may be asked for.
 
     Reference: S. Hochreiter, J. Schmidhuber 1997, Long short-term memory.
     """
     if xp is RECORDING:
         return (None,) * 7  # the vjp starts from the arguments
-    return xp.lstm_steps(x, w, u, b, h0, c0, mask, sequences=sequences)
+    return xp.lstm_steps(x, w, u, b, h0, c0, mask, sequences=sequences, keep=keep)
 
 
 # ---------------------------------------------------------------- GRU
@@ -130,12 +131,12 @@ def _gru_step(x, states, *weights):
 _gru_gradient = _vjp(_gru_step, "gru_gradient")
 
 
-def _gru_vjp(xp, g, y, x, w, u, b, _h0, mask, sequences):
+def _gru_vjp(xp, g, y, x, w, u, b, _h0, mask, sequences, keep):
     return _gru_gradient(xp, g, y, (x, w, u, b, _h0, mask), sequences)
 
 
 @op(vjp=_gru_vjp, joint=True, tensors=6, outs=2, keeps=True)
-def gru(xp, x, w, u, b, h0, mask, sequences=False):
+def gru(xp, x, w, u, b, h0, mask, sequences=False, keep=True):
     """(y, h): a GRU whose reset gate acts after the product with the state.
 
     a = x_t w + b[0], p = h u + b[1], each cut into z, r, h; z = logistic(a_z + p_z),
@@ -147,7 +148,7 @@ def gru(xp, x, w, u, b, h0, mask, sequences=False):
     """
     if xp is RECORDING:
         return (None,) * 4
-    return xp.gru_steps(x, w, u, b, h0, mask, sequences=sequences)
+    return xp.gru_steps(x, w, u, b, h0, mask, sequences=sequences, keep=keep)
 
 
 # ---------------------------------------------------------------- the plain cell
@@ -159,16 +160,16 @@ def _simple_step(x, states, *weights):
 _simple_gradient = _vjp(_simple_step, "simple_rnn_gradient")
 
 
-def _simple_vjp(xp, g, y, x, w, u, _b, _h0, mask, sequences):
+def _simple_vjp(xp, g, y, x, w, u, _b, _h0, mask, sequences, keep):
     return _simple_gradient(xp, g, y, (x, w, u, _b, _h0, mask), sequences)
 
 
 @op(vjp=_simple_vjp, joint=True, tensors=6, outs=2, keeps=True)
-def simple_rnn(xp, x, w, u, b, h0, mask, sequences=False):
+def simple_rnn(xp, x, w, u, b, h0, mask, sequences=False, keep=True):
     """(y, h) with h <- tanh(x_t w + h u + b). Args: as of `lstm`, with units in place of 4 units.
 
     Reference: J. L. Elman 1990, Finding structure in time.
     """
     if xp is RECORDING:
         return (None,) * 4
-    return xp.simple_rnn_steps(x, w, u, b, h0, mask, sequences=sequences)
+    return xp.simple_rnn_steps(x, w, u, b, h0, mask, sequences=sequences, keep=keep)

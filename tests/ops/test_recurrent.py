@@ -73,12 +73,13 @@ def chunk(request, monkeypatch):
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("sequences", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_values(kind, sequences, masked, projected, rng, device):
+def test_values(kind, sequences, masked, projected, rng, device, chunk):
     args = arguments(kind, rng, masked, projected)
-    got = getattr(recurrent, kind)(*tensors(args), sequences=sequences)
     want = by_definition(kind, *args, sequences=sequences)
-    for a, b in zip(got, want, strict=True):
-        np.testing.assert_allclose(a.numpy(), b, rtol=1e-12, atol=1e-12)
+    for keep in (True, False):
+        got = getattr(recurrent, kind)(*tensors(args), sequences=sequences, keep=keep)
+        for a, b in zip(got, want, strict=True):
+            np.testing.assert_allclose(a.numpy(), b, rtol=1e-12, atol=1e-12)
 
 
 class Scalar:
