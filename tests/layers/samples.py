@@ -24,7 +24,7 @@ class Row:
     training: object = None
 
     def __str__(self):
-        words = [f"{k}={v}" for k, v in self.arguments.items() if not callable(v)]
+        words = [f"{k}={getattr(v, '__name__', v)}" for k, v in self.arguments.items()]
         return " ".join([self.layer, *words])
 
     def make(self, **more):
