@@ -98,7 +98,7 @@ class ConvLSTM(RNN):
     Args:
         filters: number of output channels.
         kernel_size, strides, padding, data_format, dilation_rate: of the convolution of the
-            inputs, as in Conv{name}; the states' has strides 1 and keeps their size.
+            inputs, as in Conv2D; that of the states has strides 1 and keeps their size.
         activation, recurrent_activation, use_bias, unit_forget_bias, dropout, recurrent_dropout,
             *_initializer, *_regularizer, *_constraint: as in LSTM.
         return_sequences, return_state, go_backwards, stateful: as in RNN.

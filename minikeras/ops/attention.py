@@ -4,20 +4,20 @@ import math
 
 from minikeras import dtypes
 from minikeras.api.registry import public
-from minikeras.core.op import RECORDING, op
+from minikeras.core.op import op
 from minikeras.core.operators import OPS
 from minikeras.dtypes import canonical, to_float
 from minikeras.kernels import attention as _kernels  # noqa: F401 (their table)
 from minikeras.ops.contraction import matmul
 from minikeras.ops.elementwise import add, logical_and, multiply
 from minikeras.ops.indexing import positions, where
-from minikeras.ops.second_order import gradient_by_ops
+from minikeras.ops.second_order import gradient_by_ops, recorded
 from minikeras.ops.shaping import _tensor, expand_dims, repeat, transpose
 
 
 # ---------------------------------------------------------------- by blocks
 def _attend_vjp(xp, g, y, query, key, value, mask, scale):
-    if xp is RECORDING:
+    if recorded(xp):
         return gradient_by_ops(
             lambda q, k, v, m: (_attend_by_ops(q, k, v, m, scale),), (query, key, value, mask),
             (g,))
@@ -40,7 +40,7 @@ def attend(xp, query, key, value, mask, scale):
     Args: as of `dot_product_attention`, all heads given, float32 or float64, mask of 4 axes or
     None. Reference: T. Dao et al. 2022, arXiv:2205.14135.
     """
-    if xp is RECORDING:
+    if recorded(xp):
         return (None,) * 4  # the vjp starts from the arguments
     name, mask = _of_mask("attention_forward", query, mask)
     return getattr(xp, name)(query, key, value, *mask, scale=scale)

@@ -5,11 +5,11 @@ is booleans (batch, time), False where the state stays, or None. First derivativ
 Derivatives of higher order go through the same formulas step by step.
 """
 
-from minikeras.core.op import RECORDING, op
+from minikeras.core.op import op
 from minikeras.core.operators import OPS
 from minikeras.kernels import recurrent as _kernels  # noqa: F401 (their table)
 from minikeras.ops.indexing import where
-from minikeras.ops.second_order import gradient_by_ops
+from minikeras.ops.second_order import gradient_by_ops, recorded
 from minikeras.ops.shaping import expand_dims, stack
 
 DECLARES_FOR_ITS_CALLERS = True
@@ -59,7 +59,7 @@ def _vjp(step, name):
     """The joint vjp of an op of (x, w, u, b, *states, mask)."""
 
     def run(xp, g, y, tensors, sequences):
-        if xp is RECORDING:
+        if recorded(xp):
             return gradient_by_ops(_by_ops(step, sequences), tensors, g)
         g = [_zero_if_none(xp, d, like) for d, like in zip(g, y)]
         x, w, u, mask = (tensors[i] for i in (0, 1, 2, -1))
@@ -111,7 +111,7 @@ def lstm(xp, x, w, u, b, h0, c0, mask, sequences=False, keep=True):
 
     Reference: S. Hochreiter, J. Schmidhuber 1997, Long short-term memory.
     """
-    if xp is RECORDING:
+    if recorded(xp):
         return (None,) * 7  # the vjp starts from the arguments
     return xp.lstm_steps(x, w, u, b, h0, c0, mask, sequences=sequences, keep=keep)
 
@@ -146,7 +146,7 @@ def gru(xp, x, w, u, b, h0, mask, sequences=False, keep=True):
 
     Reference: K. Cho et al. 2014, arXiv:1406.1078, in the form of cuDNN.
     """
-    if xp is RECORDING:
+    if recorded(xp):
         return (None,) * 4
     return xp.gru_steps(x, w, u, b, h0, mask, sequences=sequences, keep=keep)
 
@@ -170,6 +170,6 @@ def simple_rnn(xp, x, w, u, b, h0, mask, sequences=False, keep=True):
 
     Reference: J. L. Elman 1990, Finding structure in time.
     """
-    if xp is RECORDING:
+    if recorded(xp):
         return (None,) * 4
     return xp.simple_rnn_steps(x, w, u, b, h0, mask, sequences=sequences, keep=keep)

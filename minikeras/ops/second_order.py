@@ -1,10 +1,16 @@
 """Gradients of ops with fused kernels, once more through plain ops, for an outer tape."""
 
+from minikeras.core import op as core_op
 from minikeras.core.gradient import gradient, same_tensor
 from minikeras.core.scopes import state
 from minikeras.core.tensor import Tensor
 
 DECLARES_FOR_ITS_CALLERS = True
+
+
+def recorded(xp):
+    """Whether a namespace is that of Tensors, on which every kernel is an op."""
+    return xp is core_op.RECORDING
 
 
 def gradient_by_ops(function, tensors, g):
