@@ -46,22 +46,21 @@ def attend(xp, query, key, value, mask, scale):
     return getattr(xp, name)(query, key, value, *mask, scale=scale)
 
 
-def _attend_by_ops(query, key, value, mask, scale):
+def _attend_by_ops(query, key, value, mask, scale, bias=None, cap=None):
     q = transpose(multiply(query, scale), (0, 2, 1, 3))  # (batch, heads, T, size)
     logits = matmul(q, transpose(key, (0, 2, 3, 1)))  # (batch, heads, T, S)
-    weights = OPS["softmax"](_masked(logits, mask), axis=-1)
-    y = matmul(weights, transpose(value, (0, 2, 1, 3)))  # (batch, heads, T, value size)
-    return transpose(y, (0, 2, 1, 3))
+    if cap is not None:
+        logits = multiply(OPS["tanh"](logits / cap), cap)
+    if bias is not None:
+        logits = add(logits, _as(_tensor(bias), logits.dtype))
+    if mask is not None:
+        logits = where(mask, logits, float(dtypes.finfo(logits.dtype).min) * 0.7)
+    y = matmul(OPS["softmax"](logits, axis=-1), transpose(value, (0, 2, 1, 3)))
+    return transpose(y, (0, 2, 1, 3))  # (batch, T, heads, value size)
 
 
 def _as(t, dtype):
     return t if canonical(t.dtype) == dtype else OPS["cast"](t, dtype)
-
-
-def _masked(logits, mask):
-    if mask is None:
-        return logits
-    return where(mask, logits, float(dtypes.finfo(logits.dtype).min) * 0.7)
 
 
 def _causal(query, key, mask):
@@ -125,12 +124,12 @@ def dot_product_attention(
     query, key, value = (_tensor(t) for t in (query, key, value))
     _checked(query, key, value)
     dtype = to_float(*(canonical(t.dtype) for t in (query, key, value)))
-    query, key, value = (_as(t, dtype) for t in (query, key, value))
+    wide = dtypes.FLOAT32 if dtype in dtypes.HALVES else dtype
+    query, key, value = (_as(t, wide) for t in (query, key, value))
     group = 1 if query.shape[2] == key.shape[2] else query.shape[2] // key.shape[2]
     if group > 1:
         key, value = repeat(key, group, axis=2), repeat(value, group, axis=2)
     scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
-    wide = dtypes.FLOAT32 if dtype in dtypes.HALVES else dtype
     mask = None if mask is None else OPS["cast"](_tensor(mask), "bool")
     if is_causal:
         mask = _causal(query, key, mask)
@@ -138,15 +137,6 @@ def dot_product_attention(
         mask = expand_dims(mask, 0)
     plain = bias is None and attn_logits_soft_cap is None and isinstance(scale, (int, float))
     if plain and _fits(query, key, value, mask):
-        y = attend(*(_as(t, wide) for t in (query, key, value)), mask, float(scale))
-        return _as(y, dtype)
-    q = transpose(multiply(query, scale), (0, 2, 1, 3))  # (batch, heads, T, size)
-    logits = matmul(q, transpose(key, (0, 2, 3, 1)))  # (batch, heads, T, S)
-    logits = OPS["cast"](logits, wide)
-    if attn_logits_soft_cap is not None:
-        logits = multiply(OPS["tanh"](logits / attn_logits_soft_cap), attn_logits_soft_cap)
-    if bias is not None:
-        logits = add(logits, OPS["cast"](_tensor(bias), wide))
-    weights = OPS["cast"](OPS["softmax"](_masked(logits, mask), axis=-1), dtype)
-    y = matmul(weights, transpose(value, (0, 2, 1, 3)))  # (batch, heads, T, value size)
-    return transpose(y, (0, 2, 1, 3))
+        return _as(attend(query, key, value, mask, float(scale)), dtype)
+    y = _attend_by_ops(query, key, value, mask, scale, bias, attn_logits_soft_cap)
+    return _as(y, dtype)
