@@ -149,6 +149,72 @@ def tiny(keras):
     ])
 
 
+def autoencoder(keras):
+    """Images of 28x28 through 32 numbers and back: convolutions down, transposed ones up."""
+    layers = keras.layers
+    return keras.Sequential([
+        keras.Input((28, 28, 1)),
+        layers.Conv2D(16, 3, strides=2, padding="same", activation="relu"),
+        layers.Conv2D(32, 3, strides=2, padding="same", activation="relu"),
+        layers.Flatten(),
+        layers.Dense(32, activation="tanh"),
+        layers.Dense(7 * 7 * 32, activation="relu"),
+        layers.Reshape((7, 7, 32)),
+        layers.Conv2DTranspose(16, 3, strides=2, padding="same", activation="relu"),
+        layers.Conv2DTranspose(1, 3, strides=2, padding="same", activation="sigmoid"),
+    ])
+
+
+def same_images(rng, n):
+    """Images that are their own targets."""
+    x = rng.random((n, 28, 28, 1), dtype=np.float32)
+    return x, x
+
+
+def unet(keras):
+    """Two levels down and up over 32x32 images, joined across; a class for each pixel."""
+    layers = keras.layers
+
+    def twice(x, filters):
+        for _ in range(2):
+            x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+            x = layers.ReLU()(layers.BatchNormalization()(x))
+        return x
+
+    inputs = keras.Input((32, 32, 3))
+    high = twice(inputs, 8)
+    middle = twice(layers.MaxPooling2D()(high), 16)
+    x = twice(layers.MaxPooling2D()(middle), 32)
+    x = twice(layers.Concatenate()([layers.UpSampling2D()(x), middle]), 16)
+    x = twice(layers.Concatenate()([layers.UpSampling2D()(x), high]), 8)
+    return keras.Model(inputs, layers.Conv2D(4, 1, activation="softmax")(x))
+
+
+def pixels(rng, n):
+    """Images with a class below 4 for each pixel."""
+    x = rng.random((n, 32, 32, 3), dtype=np.float32)
+    return x, rng.integers(0, 4, (n, 32, 32), dtype=np.int32)
+
+
+def towers(keras):
+    """Two towers for users and items, whose product says how well they fit."""
+    layers = keras.layers
+    inputs = keras.Input((2,), dtype="int32")
+    sides = []
+    for side in range(2):
+        x = layers.Embedding(2000, 32)(inputs[:, side])
+        x = layers.Dense(32)(layers.Dense(64, activation="relu")(x))
+        sides.append(layers.UnitNormalization()(x))
+    score = layers.Dot(axes=-1)(sides)
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(score))
+
+
+def pairs(rng, n):
+    """Pairs of numbers below 2000 and whether they fit."""
+    fits = rng.integers(0, 2, (n, 1)).astype("float32")
+    return rng.integers(0, 2000, (n, 2), dtype=np.int32), fits
+
+
 # Steps are few enough that the slowest peer's epoch takes about a second, and enough that what
 # an epoch costs by itself (shuffling, the iterator) stays a few per cent.
 CASES = {
@@ -160,6 +226,11 @@ CASES = {
     "lstm": Case(lstm, tokens, 32, 30, 1600,
                  dict(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])),
     "transformer": Case(transformer, tokens, 32, 15, 960, CLASSIFY),
+    "autoencoder": Case(autoencoder, same_images, 64, 30, 3200, dict(optimizer="adam",
+                                                                     loss="mse")),
+    "unet": Case(unet, pixels, 16, 10, 320, CLASSIFY),
+    "towers": Case(towers, pairs, 128, 100, 12800, dict(optimizer="adam",
+                                                         loss="binary_crossentropy")),
     "tiny": Case(tiny, table, 32, 400, 12800, dict(optimizer="sgd", loss="mse")),
 }
 

@@ -1,12 +1,11 @@
 """How many tiles a program is cut into: by its work alone, so that results never depend on the
 machine's threads."""
 
-import math
-
 from minikeras.core.program.values import Value
 
 WORTH = 150e-6  # seconds of work a thread and crossing, below which a hand-over does not pay
 LONG = 40e-3  # seconds of work that more than two threads may share
+MOST = 4  # tiles of a step that is trained: each one more means more calls
 LARGE = 1 << 22  # bytes of a value in a tile that a cache still holds
 
 
@@ -20,7 +19,7 @@ def number_of_tiles(order, size):
     if size < 2 or seconds / 2 < WORTH * (1 + _crossings(order)):
         return 1
     tiles = 2
-    while seconds / tiles > LONG and tiles < 8:
+    while seconds / tiles > LONG and tiles < MOST:
         tiles *= 2
     if all(node.outs[0].state != "P" for node in order):
         tiled = [v.nbytes for node in order if node.tiled for v in node.outs]
@@ -51,9 +50,14 @@ def cost(node):
     if node.kernel.kind == "matmul":
         a, b = node.inputs
         seconds += 2 * a.size * b.shape[-1] / 40e9
-    elif node.kernel.name.startswith("conv_"):
-        shapes = [v for v in (*node.inputs, *node.outs) if type(v) is Value]
-        kernel = min(shapes, key=lambda v: v.size)
-        largest = max(math.prod(v.shape[:-1]) for v in shapes)
-        seconds += 2 * largest * kernel.size / 30e9
+    elif node.kernel.name in _CONVOLUTIONS:
+        y, w = _CONVOLUTIONS[node.kernel.name](*node.inputs, node.outs[0])
+        seconds += 2 * y.size // max(w.shape[-1], 1) * w.size / 30e9
     return seconds
+
+
+_CONVOLUTIONS = {  # (what has the filters' channels, the kernel)
+    "conv_forward": lambda x, w, y: (y, w),
+    "conv_input_gradient": lambda g, w, x: (g, w),
+    "conv_kernel_gradient": lambda x, g, w: (g, w),
+}
