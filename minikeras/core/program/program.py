@@ -20,7 +20,7 @@ from minikeras.core.scopes import settings, state
 from minikeras.core.tensor import Convertible, Tensor
 from minikeras.kernels.registry import KERNELS
 
-PASSES = ("rewrite", "dce", "cse", "tiles", "flat", "slots", "sink", "inplace", "arena")
+PASSES = ("rewrite", "simplify", "dce", "cse", "tiles", "flat", "slots", "sink", "inplace", "arena")
 
 
 def chosen_passes():

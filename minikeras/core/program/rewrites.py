@@ -2,6 +2,7 @@
 the gradients of the better form then come for free."""
 
 from minikeras.config import standardize_data_format
+from minikeras.core.program.values import Value
 from minikeras.core.tensor import Tensor
 
 
@@ -26,6 +27,20 @@ def pool_before_monotone(tracer, op, tensors, static):
     if any(len(getattr(o, "shape", ())) > 1 for o in others):
         return None
     return f.apply([op.apply([first], static), *others], f_static)
+
+
+def simpler(tracer, kernel, arrays, static):
+    """A value that is the call's result without the call, or None: x * 1, x / 1, a sum of one."""
+    if kernel.name in ("multiply", "divide"):
+        for a, other in (arrays, arrays[::-1])[: 1 + (kernel.name == "multiply")]:
+            number = type(other) in (int, float) and other == 1
+            if number and type(a) is Value and a.dtype.kind == "f":
+                return a
+    if kernel.name == "sum" and type(arrays[0]) is Value and arrays[0].dtype.kind == "f":
+        if all(arrays[0].shape[i] == 1 for i in static["axis"]):
+            shape = kernel.specs(*arrays, **static).shape
+            return tracer.reshape(arrays[0], shape=shape)
+    return None
 
 
 RULES = (pool_before_monotone,)

@@ -64,6 +64,8 @@ class Tracer:
 
     def call(self, kernel, arrays, static):
         """Write a call down; its results as Values."""
+        if "simplify" in self.passes and (same := rewrites.simpler(self, kernel, arrays, static)):
+            return same
         if kernel.kind == "view":
             arrays = self._viewable(kernel, arrays, static)
         elif kernel.ufunc is not None:

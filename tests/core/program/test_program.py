@@ -270,6 +270,17 @@ def test_dead_code_is_dropped_and_common_calls_are_made_once():
     assert [n.kernel.name for n in program.storage.nodes] == ["tanh", "add"]
 
 
+def test_calls_that_change_nothing_are_left_out():
+    def step(x):
+        return ops.sum(x[:, :1] * 1.0, axis=1) / 1 + ops.sum(x, axis=1)
+
+    x = batch([(B, 6)])
+    program = Program(step, x, passes=("simplify", "dce"))
+    names = [n.kernel.name for n in program.storage.nodes if n.kernel.kind != "view"]
+    assert names == ["sum", "add"]
+    np.testing.assert_array_equal(program(*x), step(ops.convert_to_tensor(x[0])))
+
+
 def test_pooling_moves_before_functions_that_never_decrease():
     def step(x):
         return ops.max_pool(ops.relu(x + 1.0), 2)
