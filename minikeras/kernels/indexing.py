@@ -85,9 +85,14 @@ def _scatter_slices(xp, out, indices, g, axis):
     xp.scatter_add(out, key, g)
 
 
-@take_gradient.on("cpu", lambda g, indices, axis, shape: axis == 0)
+@take_gradient.on("cpu")
 def _(k, out, g, indices, axis, shape):
     k(out.fill, 0)
+    if axis:  # the axis first: rows are views across the others
+        places = range(axis, axis + indices.ndim)
+        rest = (i for i in range(g.ndim) if i not in places)
+        g = g.transpose((*places, *rest))
+        out = out.transpose((axis, *(i for i in range(out.ndim) if i != axis)))
     k(_add_by_occurrence, out, indices, g)
 
 

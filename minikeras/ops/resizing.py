@@ -14,7 +14,7 @@ from minikeras.api.registry import public
 from minikeras.core.op import op
 from minikeras.core.operators import OPS
 from minikeras.core.shape_rules import canonical_axis
-from minikeras.dtypes import Spec
+from minikeras.dtypes import INT32, Spec
 from minikeras.kernels.window import integers
 from minikeras.ops.contraction import matmul  # noqa: F401 (the weights are multiplied by it)
 from minikeras.ops.imaging import image_axes, one_of, stored, wide_dtype
@@ -101,6 +101,7 @@ def _along(xp, x, axis, matrix):
 
 
 # ---------------------------------------------------------------- resize
+LARGE = 64  # pixels along an axis from which on two neighbours are gathered
 METHODS = "bilinear", "nearest", "lanczos3", "lanczos5", "bicubic", "area"
 
 
@@ -138,6 +139,21 @@ def _nearest(xp, x, axis, size):
     return xp.take(x, xp.floor_divide(xp.multiply(doubled, n), 2 * size), axis=axis)
 
 
+def _between(xp, x, axis, size, step):
+    """The linear mean of the two pixels beside each place: less work than a product of matrices
+    where the images are large."""
+    n = x.shape[axis]
+    at = xp.cast(xp.ramp(x, size=size), dtype=x.dtype)
+    at = xp.subtract(xp.multiply(xp.add(at, 0.5), step), 0.5)
+    lower = xp.floor(at)
+    shape = (size, *(1,) * (len(x.shape) - axis - 1))
+    part = xp.reshape(xp.subtract(at, lower), shape=shape)
+    index = xp.cast(lower, dtype=INT32)
+    low, high = (
+        xp.take(x, xp.clip_static(xp.add(index, i), low=0, high=n - 1), axis=axis) for i in (0, 1))
+    return xp.add(low, xp.multiply(xp.subtract(high, low), part))
+
+
 def _resize_spec(images, axes, size, **_):
     shape = list(images.shape)
     for axis, n in zip(axes, size):
@@ -156,6 +172,8 @@ def _resize(xp, images, axes, size, method, antialias, fit, value):
             continue
         if method == "nearest":
             x = _nearest(xp, x, axis, n)
+        elif method == "bilinear" and x.shape[axis] >= LARGE and not (antialias and -step > 1):
+            x = _between(xp, x, axis, n, -step)
         else:
             x = _along(xp, x, axis, _weights(xp, x, axis, n, -step, 0.0, method, antialias))
     return x

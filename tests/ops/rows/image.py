@@ -86,6 +86,9 @@ for method in ("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5", "area")
         loose_=2)
     row("image.resize", resize, r(5, 7, 2), (9, 3), interpolation=method, antialias=True,
         dtypes_=FLOATS, loose_=2, unknown_=(1,))
+row("image.resize", resize, r(1, 64, 3, 1), (40, 4), dtypes_=FLOATS, loose_=2)
+row("image.resize", resize, r(1, 2, 65, 2), (2, 80), dtypes_=FLOATS, loose_=2)
+row("image.resize", resize, r(1, 64, 2, 1), (40, 2), antialias=True, dtypes_=FLOATS, loose_=2)
 row("image.resize", resize, r(2, 3, 5, 4), (7, 4), dtypes_=FLOATS, unknown_=(0, 2, 3), **FIRST)
 row("image.resize", resize, r(1, 5, 9, 17), (5, 3), dtypes_=FLOATS)
 row("image.resize", resize, r(2, 5, 9, 1), (4, 4), crop_to_aspect_ratio=True, dtypes_=FLOATS,
