@@ -18,7 +18,7 @@ from minikeras.saving.archive import parse_json
 from minikeras.saving.atomic import write_atomically
 from minikeras.saving.h5 import H5Reader, read, write_array
 from minikeras.saving.legacy_config import compile_arguments, legacy, modern
-from minikeras.saving.state import Loading, listed, restored_on_failure
+from minikeras.saving.state import Loading, explained, listed, restored_on_failure
 
 ATTRIBUTE = 64_000  # bytes that HDF5 can keep in one attribute
 LONGEST = 1 << 28  # bytes of a configuration
@@ -168,7 +168,7 @@ def load_model(filepath, custom_objects, compile, make):
             )
         config = parse_json(text, f"{filepath}: model_config")
         with serialization.CustomObjectScope(custom_objects):
-            with Loading(file.stored_bytes(), filepath):
+            with Loading(file.stored_bytes(), filepath), explained(filepath):
                 model = make(modern(config))
                 training = file.text("training_config")
                 if compile and training is not None:

@@ -1,6 +1,5 @@
 """Whole models in files: configuration, weights, how they were compiled, the optimizer's state."""
 
-import contextlib
 import datetime
 import json
 import os
@@ -26,7 +25,7 @@ from minikeras.saving.archive import (
 )
 from minikeras.saving.atomic import temporary_beside, write_atomically
 from minikeras.saving.h5 import H5Reader
-from minikeras.saving.state import Loading, read_state, write_state
+from minikeras.saving.state import Loading, explained, read_state, write_state
 from minikeras.saving.walk import walk
 from minikeras.saving.weights import refuse_to_overwrite, require_file
 
@@ -211,23 +210,6 @@ def model_of(config, name, custom_objects, compile, safe_mode):
         raise FileError(
             f"The configuration in {name} is that of {type(model).__name__}, which is no model.")
     return model
-
-
-@contextlib.contextmanager
-def explained(name):
-    """What layers and others raise for a configuration that is none of theirs, as FileError.
-
-    Unknown and unfitting classes stay TypeErrors, as in Keras.
-    """
-    try:
-        yield
-    except (FileError, serialization.UnknownObjectError):
-        raise
-    except RecursionError as e:
-        raise FileError(f"The configuration in {name} is nested too deep.") from e
-    except Exception as e:
-        kind = "" if isinstance(e, ValueError) else f"{type(e).__name__}: "
-        raise FileError(f"No model can be made of the configuration in {name}. {kind}{e}") from e
 
 
 def restore_loss_scale(model, reader):

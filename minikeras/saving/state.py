@@ -4,6 +4,7 @@ import contextlib
 import warnings
 
 from minikeras.core.scopes import state
+from minikeras.core.serialization import UnknownObjectError
 from minikeras.errors import FileError
 from minikeras.saving.h5 import write_group
 from minikeras.saving.walk import walk
@@ -126,6 +127,23 @@ def restored_on_failure(model):
         for v, value in zip(variables, before):
             v.assign(value)
         raise
+
+
+@contextlib.contextmanager
+def explained(name):
+    """What layers and others raise for a configuration that is none of theirs, as FileError.
+
+    Unknown and unfitting classes stay TypeErrors, as in Keras.
+    """
+    try:
+        yield
+    except (FileError, UnknownObjectError):
+        raise
+    except RecursionError as e:
+        raise FileError(f"The configuration in {name} is nested too deep.") from e
+    except Exception as e:
+        kind = "" if isinstance(e, ValueError) else f"{type(e).__name__}: "
+        raise FileError(f"No model can be made of the configuration in {name}. {kind}{e}") from e
 
 
 class Loading:
