@@ -106,8 +106,6 @@ def wrappers():
     add("Bidirectional backward_layer", lambda L: L.Bidirectional(
         L.LSTM(3, return_sequences=True),
         backward_layer=L.GRU(4, go_backwards=True, return_sequences=True)), sequences=X)
-    add("Bidirectional go_backwards", lambda L: L.Bidirectional(
-        L.SimpleRNN(3, go_backwards=True, return_sequences=True)), sequences=X)
     add("Bidirectional RNN", lambda L: L.Bidirectional(
         L.RNN([L.LSTMCell(3), L.GRUCell(2)], return_sequences=True)), sequences=X)
     add("TimeDistributed Dense", lambda L: L.TimeDistributed(L.Dense(4, activation="tanh")),
