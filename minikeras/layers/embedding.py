@@ -2,7 +2,7 @@
 
 from minikeras import ops
 from minikeras.api.registry import public
-from minikeras.dtypes import is_int
+from minikeras.dtypes import is_int, name_of
 from minikeras.layers.dense import positive_int, set_weight_options, weight
 from minikeras.layers.layer import NO_QUANTIZATION, Layer
 from minikeras.layers.weights import Unbuilt
@@ -20,8 +20,8 @@ class Embedding(Layer):
         weights: initial table.
         lora_rank, lora_alpha, quantization_config: not supported.
 
-    Shapes: (batch, ...) integers -> (batch, ..., output_dim). Negative indices
-    count from the end, as in `ops.take`; the row of an index out of range is NaN.
+    Shapes: (batch, ...) integers -> (batch, ..., output_dim). The row of an index
+    below 0 or from input_dim on is NaN, on every device.
 
     >>> Embedding(10, 4)([[1, 2, 3]]).shape
     (1, 3, 4)
@@ -59,8 +59,10 @@ class Embedding(Layer):
             self.embeddings = weight(self, "embeddings", (self.input_dim, self.output_dim))
 
     def call(self, inputs):
-        if not is_int(inputs.dtype):
+        if name_of(inputs.dtype) not in ("int32", "int64", "uint32", "uint64"):
             inputs = ops.cast(inputs, "int32")
+        if name_of(inputs.dtype).startswith("int"):  # `take` would count from the end
+            inputs = ops.where(inputs < 0, self.input_dim, inputs)
         rows = ops.take(self.embeddings, inputs, axis=0)
         return ops.cast(rows, self.compute_dtype)
 

@@ -149,9 +149,10 @@ def test_embedding():
 
 def test_index_out_of_range(device):
     layer = layers.Embedding(5, 3)
-    out = host(layer(np.array([[5, -1, -6]])))
-    assert np.isnan(out[0, [0, 2]]).all()
-    np.testing.assert_array_equal(out[0, 1], host(layer.embeddings)[-1])  # counted from the end
+    for dtype in ("int8", "int64", "float32"):
+        out = host(layer(np.array([[5, -1, 4, -6]], dtype)))
+        assert np.isnan(out[0, [0, 1, 3]]).all()
+        np.testing.assert_array_equal(out[0, 2], host(layer.embeddings)[4])
 
 
 def test_embedding_masks_zero():
