@@ -433,9 +433,9 @@ class custom_gradient:
     1.0
     """
 
-    def __init__(self, fun):
-        self.fun = fun
-        functools.update_wrapper(self, fun)
+    def __init__(self, f):
+        self.fun = f
+        functools.update_wrapper(self, f)
 
     def __call__(self, *args, **kwargs):
         paused, state.depth = state.depth, 0

@@ -124,6 +124,8 @@ def _others():
               rank=True)
     yield Row("Flatten", (2, 3, 4), {}, (0, 1))
     yield Row("Reshape", (2, 3, 4), {"target_shape": (2, -1)}, (0, 1))
+    yield Row("Rescaling", (2, 3, 4), {"scale": 0.5, "offset": -1.0})
+    yield Row("Rescaling", (2, 3, 2), {"scale": [0.5, 2.0], "offset": [0.0, 1.0]})
     yield Row("Permute", (2, 3, 4), {"dims": (2, 1)}, (0, 1, 2), rank=True)
     yield Row("RepeatVector", (2, 3), {"n": 3}, (0, 1), rank=True)
     yield Row("Masking", (2, 3, 4), {"mask_value": 0.5}, (0, 1, 2))

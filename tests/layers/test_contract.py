@@ -17,7 +17,7 @@ APART |= {"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}  # test_rec
 APART |= {"MultiHeadAttention", "GroupedQueryAttention"}  # test_attention.py
 FAMILIES = """activation attention convolution convolution_transpose convolutional_recurrent core
     dense depthwise einsum_dense embedding merging multi_head_attention normalization pooling
-    recurrent recurrent_cells regularization reshaping sequence_wrappers""".split()
+    recurrent recurrent_cells regularization rescaling reshaping sequence_wrappers""".split()
 
 
 def ids(rows):
