@@ -167,7 +167,7 @@ class Attention(Layer):
         return y, KerasTensor((*query[:-1], value[-2]), dtype=self.compute_dtype)
 
     def get_config(self):
-        config = super().get_config()
+        config = {"seed": self.seed, **super().get_config()}
         return {k: v for k, v in config.items() if k in (
             "name", "trainable", "dtype", "activity_regularizer", *self.arguments)}
 
@@ -191,7 +191,7 @@ class AdditiveAttention(Attention):
     (2, 3, 4)
     """
 
-    arguments = ("use_scale", "dropout")
+    arguments = ("use_scale", "dropout", "seed")
 
     def __init__(self, use_scale=True, dropout=0.0, **kwargs):
         super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)

@@ -27,6 +27,8 @@ class HeadsAttention(Layer):
     A subclass gives the numbers of heads and sizes.
     """
 
+    hides_queries = False  # whether masked queries see nothing; else they are as others
+
     def _set_options(
         self, dropout, use_bias, sliding_window, flash_attention, use_gate, seed, options,
     ):
@@ -93,7 +95,9 @@ class HeadsAttention(Layer):
         use_causal_mask=False,
     ):
         """Booleans that broadcast to (batch, T, S), or None."""
-        allowed = None if query_mask is None else ops.expand_dims(_bool(query_mask), -1)
+        allowed = None
+        if query_mask is not None and self.hides_queries:
+            allowed = ops.expand_dims(_bool(query_mask), -1)
         for mask in (value_mask, key_mask):
             if mask is not None:
                 allowed = both(allowed, ops.expand_dims(_bool(mask), -2))
@@ -103,7 +107,7 @@ class HeadsAttention(Layer):
         if self.sliding_window is not None:
             distance = ops.expand_dims(ops.arange(rows), 1) - ops.expand_dims(
                 ops.arange(columns), 0)
-            near = ops.less_equal(ops.absolute(distance), self.sliding_window)
+            near = ops.less(ops.absolute(distance), self.sliding_window)
             allowed = both(allowed, ops.expand_dims(near, 0))
         return both(None if attention_mask is None else _bool(attention_mask), allowed)
 
@@ -172,7 +176,7 @@ class MultiHeadAttention(HeadsAttention):
         use_bias: whether projections have biases.
         output_shape: size, or shape, of the output's features; the query's by default.
         attention_axes: the axes over which is attended; all but batch and features by default.
-        sliding_window: how far from a query the keys are that it sees; None: all.
+        sliding_window: a query sees keys less than so many steps away; None: all.
         flash_attention: accepted for Keras's sake; the result does not depend on it.
         kernel_*, bias_*: initializer, regularizer and constraint of the projections.
         activity_regularizer: of the projections' outputs.
@@ -367,6 +371,8 @@ class GroupedQueryAttention(HeadsAttention):
     >>> layer(x, x).shape
     (2, 5, 8)
     """
+
+    hides_queries = True
 
     def __init__(
         self, head_dim, num_query_heads, num_key_value_heads, dropout=0.0, use_bias=True,

@@ -132,7 +132,8 @@ class Bidirectional(Layer):
 
     Call: `layer(sequences, initial_state=None, mask=None, training=None)`; the initial states are
     those of the forward layer and then those of the backward layer, and so are the states that
-    `return_state` gives. Backward sequences are put in the order of the input.
+    `return_state` gives. Backward sequences are put in the order of the input. Masked steps of
+    sequences give 0.
 
     M. Schuster, K. K. Paliwal 1997, Bidirectional recurrent neural networks.
 
@@ -164,6 +165,9 @@ class Bidirectional(Layer):
         self.backward_layer = backward_layer or _copy(
             layer, "backward", go_backwards=not layer.go_backwards)
         self._check_layers()
+        if layer.return_sequences:  # masked steps of both directions give 0
+            self.forward_layer.zero_output_for_mask = True
+            self.backward_layer.zero_output_for_mask = True
         self.merge_mode, self.input_spec = merge_mode, layer.input_spec
         self.stateful, self.return_state = layer.stateful, layer.return_state
         self.return_sequences, self.supports_masking = layer.return_sequences, True

@@ -188,16 +188,17 @@ def multi_head():
     for axes in (None, (1,), (2,), (1, 2)):
         add(f"MultiHeadAttention axes {axes}", lambda L, axes=axes: L.MultiHeadAttention(
             2, 3, attention_axes=axes), query=(2, 3, 4, 5), value=(2, 3, 4, 5))
+    w = (2, 5, 6)  # Keras wants one number of features of all three
     for heads, arguments in (((4, 2), {}), ((4, 1), {}), ((2, 2), {"use_gate": True}),
                              ((4, 2), {"use_bias": False, "sliding_window": 1})):
         def case(what, heads=heads, arguments=arguments, **args):
             add(f"GroupQueryAttention {heads} {text(arguments)} {what}",
                 lambda L: L.GroupQueryAttention(3, *heads, **arguments), **args)
 
-        case("cross", query=q, value=v)
+        case("cross", query=q, value=w)
         case("causal", query=q, value=q, use_causal_mask=True)
-        case("masks", query=q, value=v, query_mask=Mask((2, 3)), value_mask=Mask((2, 5), True))
-        case("all", query=q, value=v, key=(2, 5, 3), attention_mask=Mask((2, 3, 5)),
+        case("masks", query=q, value=w, query_mask=Mask((2, 3)), value_mask=Mask((2, 5), True))
+        case("all", query=q, value=w, key=w, attention_mask=Mask((2, 3, 5)),
              return_attention_scores=True)
 
 

@@ -81,7 +81,7 @@ def test_causal_attention_sees_no_later_step():
 
 
 def test_a_sliding_window_sees_its_neighbours():
-    layer = layers.MultiHeadAttention(2, 3, sliding_window=1)
+    layer = layers.MultiHeadAttention(2, 3, sliding_window=2)
     _, weights = layer(X, X, return_attention_scores=True)
     far = np.abs(np.subtract.outer(np.arange(5), np.arange(5))) > 1
     assert not weights.numpy()[..., far].any() and weights.numpy()[..., ~far].all()

@@ -8,6 +8,8 @@ from tests.golden import sequences, store
 from tests.golden.package import array, keras
 from tests.golden.sequence_cases import CASES
 
+# Keras infers twice the forward layer's size, whatever the backward layer's.
+WRONG_THERE = {"Bidirectional backward_layer"}
 ARRAYS = store.load_arrays("sequences")
 FACTS = store.load_json("sequences")
 
@@ -35,8 +37,11 @@ def test_values_and_gradients(name):
 def test_configuration_and_shapes(name):
     got = sequences.facts(CASES[name])
     for key, value in FACTS[name].items():
-        if key == "symbolic" and "scores" in name:  # Keras infers (T, T) for scores of (T, S)
+        scores = CASES[name].args.get("return_attention_scores")
+        if key == "symbolic" and scores:  # Keras infers (T, T) for scores of (T, S)
             got[key], value = got[key][:1], value[:1]
+        if key == "symbolic" and name in WRONG_THERE:
+            continue
         assert store.rounded(got[key]) == store.rounded(value), key
 
 

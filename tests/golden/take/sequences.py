@@ -1,4 +1,8 @@
-"""Takes sequences.npz and sequences.json (KERAS_BACKEND=jax)."""
+"""Takes sequences.npz and sequences.json (KERAS_BACKEND=jax; half an hour).
+
+TensorFlow gives the same, but for first outputs that are masked while a state is given (0 there,
+the state here), and has no channels_first on a CPU.
+"""
 
 import _path  # noqa: F401
 
