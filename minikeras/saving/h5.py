@@ -7,6 +7,7 @@ that claim to be much larger than what is stored are refused, before they are re
 import collections.abc
 import contextlib
 import math
+import mmap
 
 import h5py
 import ml_dtypes
@@ -18,6 +19,7 @@ BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 EXPANSION = 200  # a compressed array may be this many times as large as its bytes in the file
 SMALL = 1 << 16  # bytes that need no such account
 NUMBERS = "biufc"
+HEAP = b"GCOL\x01"  # where a collection of strings begins
 
 
 @contextlib.contextmanager
@@ -43,6 +45,7 @@ class H5Reader:
     def __init__(self, source, name):
         self.name = name
         with reading(name):
+            check_heaps(source, name)
             if isinstance(source, bytes):
                 self.file = h5py.File(h5py.h5f.open_file_image(source))
             else:
@@ -114,6 +117,33 @@ class H5Reader:
                     self._arrays[path] = found
                     total += size_of(found)
         return total
+
+
+def check_heaps(source, name):
+    """FileError for heaps of strings that the HDF5 library would never come to the end of."""
+    if isinstance(source, bytes):
+        _check_heaps(source, name)
+        return
+    with open(source, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        _check_heaps(data, name)
+
+
+def _check_heaps(data, name):
+    sizes = data[13:15] if data[8:9] in (b"\0", b"\1") else data[9:11]
+    if data[:8] != b"\x89HDF\r\n\x1a\n" or sizes != b"\x08\x08":
+        raise FileError(f"{name} is damaged or is no HDF5 file.")
+    start = data.find(HEAP)
+    while start >= 0:
+        end = start + int.from_bytes(data[start + 8:start + 16], "little")
+        at = start + 16
+        while at + 16 <= end:
+            index = int.from_bytes(data[at:at + 2], "little")
+            size = int.from_bytes(data[at + 8:at + 16], "little")
+            step = 16 + (size + 7) // 8 * 8 if index else size  # free space counts its own header
+            if step < 16 or at + step > min(end, len(data)):
+                raise FileError(f"{name} is damaged: the strings at byte {start} have no end.")
+            at += step
+        start = data.find(HEAP, start + 4)
 
 
 class StoredArrays(collections.abc.Mapping):

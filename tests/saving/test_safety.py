@@ -273,3 +273,14 @@ def test_custom_layers_cannot_read_swollen_arrays(tmp_path):
     m = keras.Sequential([keras.Input((4,)), L.Dense(3, activation="relu"), L.Dense(2), Own()])
     with pytest.raises(FileError, match="made to fill the memory"):
         m.load_weights(h5_bytes(tmp_path, change))
+
+
+def test_strings_without_an_end(tmp_path):
+    """The HDF5 library loops for ever over a heap of strings with an entry of size 0."""
+    model().save(tmp_path / "m.h5")
+    raw = bytearray((tmp_path / "m.h5").read_bytes())
+    start = raw.find(b"GCOL")
+    raw[start + 16:start + 32] = bytes(16)
+    (tmp_path / "m.h5").write_bytes(raw)
+    with pytest.raises(FileError, match="no end"):
+        keras.models.load_model(tmp_path / "m.h5")
