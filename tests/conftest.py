@@ -11,7 +11,7 @@ import random
 import numpy as np
 import pytest
 
-from minikeras import config
+from minikeras import config, dtype_policies
 from minikeras.api.namespaces import INDEX, lookup
 from minikeras.arrays import device as devices
 from minikeras.arrays import library
@@ -43,7 +43,9 @@ def fresh_state():
     if "utils.set_random_seed" in INDEX:
         lookup("utils.set_random_seed")(0)
     before = config.floatx(), config.epsilon(), config.image_data_format()
+    policy = dtype_policies._global
     yield
+    dtype_policies._global = policy
     config.set_floatx(before[0])
     config.set_epsilon(before[1])
     config.set_image_data_format(before[2])

@@ -351,6 +351,8 @@ class _Recording:
         try:
             op = OPS[name]
         except KeyError:
+            if name.startswith("__"):  # Python asks objects for these
+                raise AttributeError(name) from None
             raise NotImplementedError(
                 f"kernel {name!r} has no op of its name, so it has no gradient of its own."
             ) from None

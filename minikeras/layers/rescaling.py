@@ -31,5 +31,9 @@ class Rescaling(Layer):
             for v in (self.scale, self.offset))
         return x * scale + offset
 
+    def convert_weight(self, weight):
+        """A weight as a tensor."""
+        return ops.convert_to_tensor(weight)
+
     def compute_output_shape(self, input_shape):
         return input_shape
