@@ -8,10 +8,7 @@ import pytest
 from tests.golden import layer_cases, layer_cases_more, layers, store
 from tests.golden.package import array, keras
 
-# Layers that Keras has and we do not yet; a name leaves this list when its layer arrives.
-NOT_YET = set()
 CASES = layer_cases.CASES | layer_cases_more.CASES
-READY = [name for name, case in CASES.items() if case.layer not in NOT_YET]
 # Values of Keras that are not the definition's: rows of its sparsemax can add up to 0, not to 1.
 DIFFERENT = {"Activation activation=sparsemax"}
 ARRAYS = store.load_arrays("layers") | store.load_arrays("layers_more")
@@ -19,11 +16,7 @@ FACTS = store.load_json("layers") | store.load_json("layers_more")
 TOLERANCE = {"float16": 2e-2, "mixed_float16": 2e-2, "mixed_bfloat16": 2e-2}
 
 
-def test_what_is_not_yet_there():
-    assert {n for n in NOT_YET if hasattr(keras.layers, n)} == set()
-
-
-@pytest.mark.parametrize("name", [name for name in READY if name not in DIFFERENT])
+@pytest.mark.parametrize("name", [name for name in CASES if name not in DIFFERENT])
 def test_values_and_gradients(name):
     prefix = f"{name}: "
     want = {k.removeprefix(prefix): v for k, v in ARRAYS.items() if k.startswith(prefix)}
@@ -37,7 +30,7 @@ def test_values_and_gradients(name):
             got[key], value, rtol=tolerance, atol=tolerance * scale, err_msg=key)
 
 
-@pytest.mark.parametrize("name", READY)
+@pytest.mark.parametrize("name", CASES)
 def test_configuration_and_shapes(name):
     got = layers.facts(CASES[name])
     for key, value in FACTS[name].items():
@@ -46,7 +39,7 @@ def test_configuration_and_shapes(name):
         assert store.rounded(got[key]) == store.rounded(value), key
 
 
-@pytest.mark.parametrize("name", READY)
+@pytest.mark.parametrize("name", CASES)
 def test_configuration_remakes_the_layer(name):
     layer, theirs = layers.made(CASES[name]), FACTS[name]["config"]
     for config in (layer.get_config(), json.loads(json.dumps(theirs))):
