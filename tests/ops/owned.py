@@ -6,7 +6,7 @@ OWNED = {
     "adaptive_average_pool", "adaptive_max_pool", "average_pool", "max_pool",
     # between tensors and what is not one
     "convert_to_numpy", "is_tensor", "dtype",
-    # not functions of tensors: tests/core/test_gradient.py
+    # not functions of tensors: tests/core/test_tape.py
     "custom_gradient",
     # tests/ops/test_control_flow.py
     "jvp", "vectorize",
