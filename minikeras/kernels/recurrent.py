@@ -284,6 +284,9 @@ def lstm_steps(k, out, x, w, u, b, h0, c0, mask, sequences, keep=True):
     _finish(k, (y, last_h), h, time, sequences)
 
 
+lstm_steps.axes = (0, None, None, None, 0, 0, 0), (0, 0, 0, 2, 2, 2, 2)
+
+
 def _lstm_slopes(k, gates, squashed, c, n, out):
     """Factors of dc for g, i, f, then of dh for o and for the cell: (steps, 5 n, batch)."""
     g, i, f, o = (gates[:, j * n : (j + 1) * n] for j in range(4))
@@ -339,6 +342,9 @@ def lstm_gradient(k, out, g_y, g_h, g_c, x, w, u, mask, gates, squashed, c, h, s
     k(xp.copyto, dc0, dc.T)
     back.inputs(dz, x, w, order, dx, dw)
     back.states(dz, h, order, du, db)
+
+
+lstm_gradient.axes = (0, 0, 0, 0, None, None, 0, 2, 2, 2, 2), (0, "P", "P", "P", 0, 0)
 
 
 # ---------------------------------------------------------------- GRU, reset after the product

@@ -42,6 +42,7 @@ class Kernel:
         self.variants = []
         self.ufunc = None
         self.inplace = False  # whether the result may lie where an operand of its shape lies
+        self.axes = None  # (of arguments, of results): the batch's axis, None, "P" partial sum
         self.by_place = False  # random: takes `first`, the place of its first element
         self.updates = None  # kernels of optimizers: number of arguments before the variables
         if name in KERNELS and KERNELS[name].rule.__module__ != rule.__module__:

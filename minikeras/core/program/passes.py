@@ -68,12 +68,27 @@ def batch_states(order, size):
 
 
 def infer_several(node, size):
-    """States of a node of several results: all sliced along their first axis, or shared."""
+    """States of a node of several results: as its kernel says, or shared."""
+    if node.kernel.axes is not None:
+        given, made = node.kernel.axes
+        if not size or not all(_sliceable(v, a, size) for v, a in zip(node.inputs, given)):
+            return ["S"] * len(node.outs)
+        return ["P" if a == "P" else ("B", a, 1) for a in made]
     if node.kernel.kind == "sample" and node.kernel.roles.endswith(">b"):
         if _sample(node, size) == "S" or any(v.shape[:1] != (size,) for v in node.outs):
             return ["S"] * len(node.outs)
         return [("B", 0, 1)] * len(node.outs)
     return ["S"] * len(node.outs)
+
+
+def _sliceable(v, axis, size):
+    """Whether an argument is shared where it has no batch axis, else sliced or to be cut there."""
+    if not hasattr(v, "shape"):
+        return True
+    state = v.state if type(v) is Value else "S"
+    if axis is None or state != "S":
+        return state == ("S" if axis is None else ("B", axis, 1))
+    return v.shape[axis] == size
 
 
 def infer(node, size):

@@ -305,6 +305,9 @@ class Storage:
     def _operand(self, node, i, a, tile):
         """A tile's part of a shared operand that runs along the batch."""
         out = node.outs[0]
+        if node.kernel.axes is not None:
+            axis = node.kernel.axes[0][i]
+            return a if axis is None else self.cut(a, axis, 1, tile)
         if node.kernel.kind == "ew" and out.state[0] == "B":
             axis = out.state[1] - (out.ndim - a.ndim)
             if axis >= 0 and a.shape[axis] == out.shape[out.state[1]] > 1:

@@ -46,7 +46,7 @@ def cost(node):
         return 0.0
     elements = sum(v.size for v in node.outs)
     elements += sum(v.size for v in node.inputs if type(v) is Value)
-    seconds = 1e-6 + 0.2e-9 * elements
+    seconds = 1e-6 + (5e-9 if node.kernel.axes else 0.2e-9) * elements
     if node.kernel.kind == "matmul":
         a, b = node.inputs
         seconds += 2 * a.size * b.shape[-1] / 40e9

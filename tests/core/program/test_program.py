@@ -364,6 +364,12 @@ def test_state_along_the_batch(step, expected):
     assert nodes, made
 
 
+def test_an_lstm_is_sliced_along_the_batch_of_each_array():
+    nodes = {n.kernel.name: n for n in run("recurrent", tiles=2)[2].storage.nodes}
+    assert [v.state for v in nodes["lstm_steps"].outs] == [("B", 0, 1)] * 3 + [("B", 2, 1)] * 4
+    assert [v.state for v in nodes["lstm_gradient"].outs][:4] == [("B", 0, 1), "P", "P", "P"]
+
+
 def test_small_work_is_one_tile_and_large_work_two():
     step, shapes, _ = mlp()
     assert Program(step, batch(shapes)).tiles == 1
