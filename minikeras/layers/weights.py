@@ -1,7 +1,7 @@
 """A layer's weights: made, collected with those of sublayers, read, set, moved, saved."""
 
 from minikeras import constraints, dtypes, initializers, regularizers
-from minikeras.core.scopes import name_scope
+from minikeras.core.scopes import changed, name_scope, settings
 from minikeras.core.variable import Variable
 from minikeras.layers.building import clean_state
 from minikeras.layers.tracking import ALREADY_BUILT
@@ -174,9 +174,12 @@ class Weights:
 
     @trainable.setter
     def trainable(self, value):
+        flags, other = settings.flags, self._trainable != bool(value)
         self._trainable = bool(value)
         for v in self._variables_here():
             v.trainable = bool(value) and v._born_trainable
+        if other and flags == settings.flags:  # no variable tells compiled steps of it
+            changed()
         for layer in self._layers:
             layer.trainable = value
 

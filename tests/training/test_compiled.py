@@ -122,6 +122,11 @@ class Freeze(callbacks.Callback):
         self.model.layers[0].trainable = epoch % 2 == 0
 
 
+class FreezeStatistics(callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.layers[1].trainable = epoch % 2 == 0
+
+
 class Shrink(callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if batch == 2:
@@ -160,6 +165,9 @@ RECIPES = {
     "plateau": lambda: recipe(epochs=4, fit=dict(callbacks=[callbacks.ReduceLROnPlateau(
         monitor="loss", patience=0, min_delta=10.0, factor=0.5)])),
     "freezing by callback": lambda: recipe(epochs=4, fit=dict(callbacks=[Freeze()])),
+    "freezing a layer without weights to train": lambda: recipe(
+        lambda: dense(layers.BatchNormalization(center=False, scale=False)), epochs=4,
+        fit=dict(callbacks=[FreezeStatistics()])),
     "weights by callback": lambda: recipe(fit=dict(callbacks=[Shrink()])),
     "hyperparameter by callback": lambda: recipe(epochs=4, fit=dict(callbacks=[Hyper()])),
     "own loss": lambda: recipe(loss=own_loss),
