@@ -162,9 +162,8 @@ def device_of(array):
 
 def scope_of(array):
     """Context manager: new arrays are made where this one is."""
-    if library.library_of(array) is current_device().library:
-        return _here
-    return device_scope(device_of(array))
+    device = device_of(array)
+    return _here if device == current_device() else device_scope(device)
 
 
 _here = contextlib.nullcontext()

@@ -77,6 +77,7 @@ class Placeholder:
     library = None
 
     def get(self):
+        """The values, as of a CuPy array: there are none; subclasses say so."""
         raise NotImplementedError
 
 

@@ -78,7 +78,8 @@ class Optimizer:
         self._set_learning_rate(learning_rate)
 
     def __setattr__(self, name, value):
-        if not name.startswith("_") and self.__dict__.get("built"):
+        own = not name.startswith("_") and self.__dict__.get("built")
+        if own and state.tracer is None:
             changed()  # compiled steps hold the old value
         super().__setattr__(name, value)
 

@@ -1,6 +1,7 @@
 """Functions that run as programs: one for each signature of the arguments, traced when new."""
 
 import collections
+import contextlib
 import functools
 import os
 import threading
@@ -78,6 +79,8 @@ class Compiled:
             if program.current():
                 if i:
                     known.insert(0, known.pop(i))
+                with contextlib.suppress(KeyError):  # another thread may just have let it go
+                    self.programs.move_to_end(signature)
                 return program
         return None
 

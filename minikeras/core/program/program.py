@@ -76,20 +76,17 @@ class Program:
             for x in tree.flatten(result):
                 x = x.tensor() if isinstance(x, Convertible) else x
                 leaves.append(x._value if type(x) is Tensor else _Given(x))
-            self.structure, self.leaves = result, leaves
         finally:
             state.tracer = None
         if tracer.made_variables:
             raise Again
-        self.pack = _packer(tree.map_structure(lambda x: 0, self.structure))
+        self.leaves, self.pack = leaves, _packer(tree.map_structure(lambda x: 0, result))
         return tracer
 
     def _simplified(self, tracer):
         """(nodes, outputs, assigned) after the passes that look at the calls alone."""
-        self.outputs = [v for v in self.leaves if type(v) is Value]
-        assigned = tracer.assigned()
-        outputs = [self._apart(v, tracer) for v in self.outputs]
-        assigned = [(variable, self._apart(v, tracer)) for variable, v in assigned]
+        outputs = [self._apart(v, tracer) for v in self.leaves if type(v) is Value]
+        assigned = [(variable, self._apart(v, tracer)) for variable, v in tracer.assigned()]
         roots = [*outputs, *(v for _, v in assigned)]
         order = passes.linearize(tracer.nodes, roots, "dce" in self.passes)
         if "cse" in self.passes:
@@ -196,7 +193,6 @@ class Program:
                 "The step broke off while it was being replayed: its variables may be half "
                 "updated. Load the weights again, from a checkpoint for instance.")
 
-
     # ------------------------------------------------------------ reporting
     def report(self, replays=3):
         """A text: memory, tiles, threads, and for each kernel its calls, time and share.
@@ -258,7 +254,7 @@ def _packer(structure):
         parts = [_packer(x) for x in structure]
         return lambda leaves: kind([part(leaves) for part in parts])
     if kind is dict:
-        keys = tree.flatten({k: k for k in structure}) if len(structure) > 1 else list(structure)
+        keys = sorted(structure)  # as tree.flatten walks them
         parts = [(k, _packer(structure[k])) for k in keys]
         if keys == list(structure):
             return lambda leaves: {k: part(leaves) for k, part in parts}

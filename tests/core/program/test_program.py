@@ -10,7 +10,7 @@ from minikeras import ops
 from minikeras.core.program import emission, homes, passes, storage, tiling, workers
 from minikeras.core.program.flat import Row
 from minikeras.core.program.program import PASSES, Program, chosen_passes
-from minikeras.core.program.values import Untraceable, Value
+from minikeras.core.program.values import Untraceable
 from minikeras.kernels.registry import KERNELS
 
 B = 12
@@ -337,9 +337,6 @@ def test_homes_move_and_programs_follow():
 
 # ---------------------------------------------------------------- batch states
 def states(step, *shapes):
-    x = [Value(s, np.dtype("float32"), None) for s in shapes]
-    for v in x:
-        v.state = "B", 0, 1
     program = Program(step, batch(list(shapes)), tiles=2, passes=("tiles",))
     return [n.outs[0].state for n in program.storage.nodes]
 
