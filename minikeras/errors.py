@@ -1,5 +1,7 @@
 """Wording shared by error messages."""
 
+import contextlib
+
 
 def plain(value):
     """A shape, dtype or nested structure as plain tuples and names, for 'Received: ...'."""
@@ -15,3 +17,16 @@ def plain(value):
 
 class FileError(ValueError):
     """A file of a model or of weights that is damaged, refused, or does not fit."""
+
+
+
+@contextlib.contextmanager
+def reading(name, kind, errors):
+    """What is raised for damaged files, the types `errors`, as FileError of a file of a kind."""
+    try:
+        yield
+    except FileError:
+        raise
+    except errors as e:
+        raise FileError(
+            f"{name} is damaged or is no {kind} file: {type(e).__name__}: {e}") from e

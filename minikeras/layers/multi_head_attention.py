@@ -132,6 +132,26 @@ class HeadsAttention(Layer):
                 "Please disable flash attention to access attention scores."
             )
 
+    def call(
+        self, query, value, key=None, query_mask=None, value_mask=None, key_mask=None,
+        attention_mask=None, return_attention_scores=False, training=None, use_causal_mask=False,
+    ):
+        self._check_flash(return_attention_scores)
+        key = value if key is None else key
+        mask = self._compute_attention_mask(
+            query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
+        q = self._query_dense(query)
+        k = self._for_all_heads(self._key_dense(key))
+        v = self._for_all_heads(self._value_dense(value))
+        y, weights = self._compute_attention(
+            q, k, v, mask, training=training, return_attention_scores=return_attention_scores)
+        y = self._output_dense(self._gated(y, query))
+        return (y, weights) if return_attention_scores else y
+
+    def _for_all_heads(self, x):
+        """Projected keys or values, with as many heads as the queries have."""
+        return x
+
     def _gated(self, y, query):
         if self._gate_dense is None:
             return y
@@ -259,20 +279,6 @@ class MultiHeadAttention(HeadsAttention):
         shape = self._output_shape or (query_shape[-1],)
         self.output_dense = self._dense("attention_output", rank - 1, 2, shape)
         self.output_dense.build((*query_shape[:-1], *values))
-
-    def call(
-        self, query, value, key=None, query_mask=None, value_mask=None, key_mask=None,
-        attention_mask=None, return_attention_scores=False, training=None, use_causal_mask=False,
-    ):
-        self._check_flash(return_attention_scores)
-        key = value if key is None else key
-        mask = self._compute_attention_mask(
-            query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
-        q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
-        y, weights = self._compute_attention(
-            q, k, v, mask, training=training, return_attention_scores=return_attention_scores)
-        y = self.output_dense(self._gated(y, query))
-        return (y, weights) if return_attention_scores else y
 
     def _compute_attention(
         self, query, key, value, attention_mask=None, training=None,
@@ -416,22 +422,9 @@ class GroupedQueryAttention(HeadsAttention):
         self._output_dense = self._dense("attention_output", 2, 2, query_shape[-1:])
         self._output_dense.build((*query_shape[:-1], *queries))
 
-    def call(
-        self, query, value, key=None, query_mask=None, value_mask=None, key_mask=None,
-        attention_mask=None, return_attention_scores=False, training=None, use_causal_mask=False,
-    ):
-        self._check_flash(return_attention_scores)
-        key = value if key is None else key
-        mask = self._compute_attention_mask(
-            query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
-        q, k, v = self._query_dense(query), self._key_dense(key), self._value_dense(value)
+    def _for_all_heads(self, x):
         group = self.num_query_heads // self.num_key_value_heads
-        if group > 1:
-            k, v = ops.repeat(k, group, axis=2), ops.repeat(v, group, axis=2)
-        y, weights = self._compute_attention(
-            q, k, v, mask, training=training, return_attention_scores=return_attention_scores)
-        y = self._output_dense(self._gated(y, query))
-        return (y, weights) if return_attention_scores else y
+        return ops.repeat(x, group, axis=2) if group > 1 else x
 
     def _compute_attention(
         self, query, key, value, attention_mask=None, training=None,

@@ -12,6 +12,7 @@ import tempfile
 import zipfile
 import zlib
 
+from minikeras import errors
 from minikeras.errors import FileError
 
 CONFIG, METADATA, WEIGHTS, ASSETS = "config.json", "metadata.json", "model.weights.h5", "assets"
@@ -23,16 +24,11 @@ SMALL = 1 << 20
 IN_MEMORY = 1 << 28  # weights up to this size are read without a temporary file
 
 
-@contextlib.contextmanager
 def reading(name):
     """Errors of a damaged archive as FileError."""
-    try:
-        yield
-    except FileError:
-        raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError,
-            ValueError, OSError, KeyError, OverflowError, MemoryError) as e:
-        raise FileError(f"{name} is damaged or is no `.keras` file: {e}") from e
+    return errors.reading(name, "`.keras`", (
+        zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError,
+        OSError, KeyError, OverflowError, MemoryError))
 
 
 class ZippedArchive:

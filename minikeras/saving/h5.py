@@ -5,7 +5,6 @@ that claim to be much larger than what is stored are refused, before they are re
 """
 
 import collections.abc
-import contextlib
 import math
 import mmap
 
@@ -13,6 +12,7 @@ import h5py
 import ml_dtypes
 import numpy as np
 
+from minikeras import errors
 from minikeras.errors import FileError
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
@@ -22,16 +22,11 @@ NUMBERS = "biufc"
 HEAP = b"GCOL\x01"  # where a collection of strings begins
 
 
-@contextlib.contextmanager
 def reading(name):
     """What h5py raises for damaged files, as FileError; whatever libhdf5 stumbles over."""
-    try:
-        yield
-    except FileError:
-        raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, SystemError,
-            AttributeError, OverflowError) as e:
-        raise FileError(f"{name} is damaged or is no HDF5 file: {type(e).__name__}: {e}") from e
+    return errors.reading(name, "HDF5", (
+        OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, SystemError,
+        AttributeError, OverflowError))
 
 
 class H5Reader:

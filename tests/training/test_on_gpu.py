@@ -9,20 +9,8 @@ import pytest
 import minikeras as keras
 from minikeras import callbacks
 from minikeras.keras import layers
+from tests.golden.text import article
 from tests.helpers.fakecupy import counting, no_forward, no_sync
-
-
-def article():
-    return keras.Sequential([
-        layers.Conv2D(32, (3, 3), activation="relu", input_shape=(28, 28, 1)),
-        layers.MaxPooling2D((2, 2)),
-        layers.Conv2D(64, (3, 3), activation="relu"),
-        layers.MaxPooling2D((2, 2)),
-        layers.Conv2D(64, (3, 3), activation="relu"),
-        layers.Flatten(),
-        layers.Dense(64, activation="relu"),
-        layers.Dense(10, activation="softmax"),
-    ])
 
 
 def with_state():
