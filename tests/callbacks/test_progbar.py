@@ -1,7 +1,9 @@
 """Progbar and ProgbarLogger: what stands in the lines."""
 
 import re
+import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -146,3 +148,15 @@ def test_on_a_terminal_the_line_is_drawn_again(monkeypatch, capsys):
     first, last = out.index("1/2"), out.index("2/2")
     assert first < last and "loss: 2.0000" in out[first:last] and "\r" in out
     assert "loss: 1.0000" in out[last:] and "\x1b[32m" in out
+
+
+@pytest.mark.parametrize(("shell", "redrawn"), [
+    ("ZMQInteractiveShell", True), ("TerminalInteractiveShell", False), (None, False)])
+def test_in_a_notebook_the_line_is_drawn_again(shell, redrawn, monkeypatch, capsys):
+    """A notebook's output is no terminal; what tells it is the kernel's shell."""
+    running = type(shell, (), {})() if shell else None
+    monkeypatch.setitem(
+        sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: running))
+    compiled().fit(X, Y, batch_size=2, epochs=1)
+    out = capsys.readouterr().out
+    assert ("\r" in out) is redrawn and "loss: " in out
