@@ -4,8 +4,8 @@ from minikeras import activations, ops
 from minikeras.api.registry import public
 from minikeras.layers.dense import positive_int, set_weight_options, weight
 from minikeras.layers.input_spec import InputSpec
+from minikeras.layers.low_rank import Adapted, LowRank
 from minikeras.layers.spatial import Spatial, numbers, of_rank
-from minikeras.layers.weights import Unbuilt
 
 
 class Kernel(Spatial):
@@ -15,7 +15,7 @@ class Kernel(Spatial):
     """
 
     paddings = ("valid", "same")
-    kernel = Unbuilt()
+    kernel = Adapted()
     either = True  # strides or dilation, not both
 
     def _set_window(self, kernel_size, strides, padding, data_format, dilation_rate):
@@ -118,7 +118,7 @@ def _padding(layer, padding):
     return text
 
 
-class Convolution(Kernel):
+class Convolution(LowRank, Kernel):
     """activation(conv(inputs, kernel) + bias) {over}.
 
     Args:

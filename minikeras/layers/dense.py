@@ -4,7 +4,7 @@ from minikeras import activations, constraints, initializers, ops, regularizers
 from minikeras.api.registry import public
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.layer import NO_QUANTIZATION, Layer
-from minikeras.layers.weights import Unbuilt
+from minikeras.layers.low_rank import Adapted, LowRank
 
 
 def set_weight_options(layer, **options):
@@ -37,7 +37,7 @@ def positive_int(layer, name, value, least=1):
 
 
 @public("layers.Dense")
-class Dense(Layer):
+class Dense(LowRank, Layer):
     """activation(inputs @ kernel + bias) over the last axis.
 
     Args:
@@ -46,7 +46,8 @@ class Dense(Layer):
         use_bias: whether there is a bias.
         kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
             activity_regularizer, kernel_constraint, bias_constraint: names, configs or objects.
-        lora_rank, lora_alpha, quantization_config: not supported.
+        lora_rank, lora_alpha: train an addition of low rank to the kernel, as `enable_lora` does.
+        quantization_config: not supported.
 
     Shapes: (batch, ..., input_dim) -> (batch, ..., units); kernel (input_dim, units).
 
@@ -55,7 +56,7 @@ class Dense(Layer):
     (2, 4)
     """
 
-    kernel = Unbuilt()
+    kernel = Adapted()
     variable_serialization_spec = {None: ["kernel", "bias"]}
 
     def __init__(
@@ -64,7 +65,7 @@ class Dense(Layer):
         activity_regularizer=None, kernel_constraint=None, bias_constraint=None, lora_rank=None,
         lora_alpha=None, quantization_config=None, **kwargs,
     ):
-        if lora_rank or quantization_config:
+        if quantization_config:
             raise NotImplementedError(NO_QUANTIZATION)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_int(self, "units", units)
@@ -74,7 +75,8 @@ class Dense(Layer):
             kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
             kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
         )
-        self.lora_rank, self.lora_alpha, self.quantization_config = lora_rank, lora_alpha, None
+        self.quantization_config = None
+        self._set_lora(lora_rank, lora_alpha)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
         self.bias = None
@@ -89,6 +91,7 @@ class Dense(Layer):
         self.kernel = weight(self, "kernel", (input_dim, self.units))
         self.bias = weight(self, "bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_dim})
+        self._adapt()
 
     def call(self, inputs, training=None):
         x = ops.matmul(inputs, self.kernel)
@@ -100,8 +103,7 @@ class Dense(Layer):
         return (*input_shape[:-1], self.units)
 
     def get_config(self):
-        config = super().get_config()
-        del config["lora_rank"], config["lora_alpha"]
+        config = self._lora_config(super().get_config())
         if self.activity_regularizer is None:
             del config["activity_regularizer"]
         return config

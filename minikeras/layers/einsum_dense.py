@@ -7,6 +7,7 @@ from minikeras.api.registry import public
 from minikeras.layers.dense import set_weight_options, weight
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.layer import NO_QUANTIZATION, Layer
+from minikeras.layers.low_rank import Adapted, LowRank
 
 FORM = re.compile(r"(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?")
 
@@ -110,7 +111,7 @@ def _bias_shape(equation, axes, out, sizes, trailing):
 
 
 @public("layers.EinsumDense")
-class EinsumDense(Layer):
+class EinsumDense(LowRank, Layer):
     """activation(einsum(equation, inputs, kernel) + bias).
 
     Args:
@@ -122,7 +123,8 @@ class EinsumDense(Layer):
         bias_axes: letters of the output that the bias has; None: no bias.
         kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
             kernel_constraint, bias_constraint: names, configs or objects.
-        lora_rank, lora_alpha, gptq_unpacked_column_size, quantization_config: not supported.
+        lora_rank, lora_alpha: train an addition of low rank to the kernel, as `enable_lora` does.
+        gptq_unpacked_column_size, quantization_config: not supported.
 
     >>> import minikeras as keras
     >>> layer = EinsumDense("abc,cd->abd", output_shape=(None, 5), bias_axes="d")
@@ -130,7 +132,7 @@ class EinsumDense(Layer):
     (2, 3, 5)
     """
 
-    kernel = bias = None
+    kernel, bias = Adapted(), None
     variable_serialization_spec = {None: ["kernel", "bias"]}
 
     def __init__(
@@ -139,7 +141,7 @@ class EinsumDense(Layer):
         bias_regularizer=None, kernel_constraint=None, bias_constraint=None, lora_rank=None,
         lora_alpha=None, gptq_unpacked_column_size=None, quantization_config=None, **kwargs,
     ):
-        if lora_rank or gptq_unpacked_column_size or quantization_config:
+        if gptq_unpacked_column_size or quantization_config:
             raise NotImplementedError(NO_QUANTIZATION)
         super().__init__(**kwargs)
         parse(equation)
@@ -148,6 +150,7 @@ class EinsumDense(Layer):
             (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         )
         self.activation = activations.get(activation)
+        self._set_lora(lora_rank, lora_alpha)
         set_weight_options(
             self, kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
@@ -161,6 +164,7 @@ class EinsumDense(Layer):
         self.input_spec = InputSpec(ndim=len(input_shape))
         self.kernel = weight(self, "kernel", kernel)
         self.bias = None if bias is None else weight(self, "bias", bias)
+        self._adapt()
 
     def call(self, inputs, training=None):
         x = ops.einsum(self.equation, inputs, self.kernel)
@@ -173,11 +177,11 @@ class EinsumDense(Layer):
 
     # What the constructor was given, by the names of its parameters, for the configuration.
     output_shape = property(lambda self: self.partial_output_shape)
-    lora_rank = lora_alpha = gptq_unpacked_column_size = quantization_config = None
+    gptq_unpacked_column_size = quantization_config = None
 
     def get_config(self):
         config = super().get_config()
-        for name in ("lora_rank", "lora_alpha", "gptq_unpacked_column_size"):
-            config.pop(name, None)
+        config = self._lora_config(config)
+        config.pop("gptq_unpacked_column_size", None)
         config.setdefault("activity_regularizer", None)
         return config

@@ -5,11 +5,11 @@ from minikeras.api.registry import public
 from minikeras.dtypes import is_int, name_of
 from minikeras.layers.dense import positive_int, set_weight_options, weight
 from minikeras.layers.layer import NO_QUANTIZATION, Layer
-from minikeras.layers.weights import Unbuilt
+from minikeras.layers.low_rank import Adapted, LowRank
 
 
 @public("layers.Embedding")
-class Embedding(Layer):
+class Embedding(LowRank, Layer):
     """Rows of a table, by index.
 
     Args:
@@ -18,7 +18,8 @@ class Embedding(Layer):
         embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table.
         mask_zero: whether index 0 is padding: the output carries a mask that leaves it out.
         weights: initial table.
-        lora_rank, lora_alpha, quantization_config: not supported.
+        lora_rank, lora_alpha: train an addition of low rank to the table, as `enable_lora` does.
+        quantization_config: not supported.
 
     Shapes: (batch, ...) integers -> (batch, ..., output_dim). The row of an index
     below 0 or from input_dim on is NaN, on every device.
@@ -27,7 +28,8 @@ class Embedding(Layer):
     (1, 3, 4)
     """
 
-    embeddings = Unbuilt()
+    adapted = "embeddings"
+    embeddings = Adapted()
     variable_serialization_spec = {None: ["embeddings"]}
 
     def __init__(
@@ -35,7 +37,7 @@ class Embedding(Layer):
         embeddings_regularizer=None, embeddings_constraint=None, mask_zero=False, weights=None,
         lora_rank=None, lora_alpha=None, quantization_config=None, **kwargs,
     ):
-        if lora_rank or quantization_config:
+        if quantization_config:
             raise NotImplementedError(NO_QUANTIZATION)
         length = kwargs.pop("input_length", None)
         if length is not None and "input_shape" not in kwargs:
@@ -49,7 +51,8 @@ class Embedding(Layer):
             embeddings_constraint=embeddings_constraint,
         )
         self.mask_zero, self.supports_masking, self.autocast = mask_zero, mask_zero, False
-        self.lora_rank, self.lora_alpha, self.quantization_config = lora_rank, lora_alpha, None
+        self.quantization_config = None
+        self._set_lora(lora_rank, lora_alpha)
         if weights is not None:
             self.build()
             self.set_weights(weights if isinstance(weights, list) else [weights])
@@ -57,6 +60,7 @@ class Embedding(Layer):
     def build(self, input_shape=None):
         if not self.built:
             self.embeddings = weight(self, "embeddings", (self.input_dim, self.output_dim))
+            self._adapt()
 
     def call(self, inputs):
         if name_of(inputs.dtype) not in ("int32", "int64", "uint32", "uint64"):
@@ -74,8 +78,8 @@ class Embedding(Layer):
 
     def get_config(self):
         config = super().get_config()
-        for name in ("weights", "lora_rank", "lora_alpha"):
-            config.pop(name, None)
+        config = self._lora_config(config)
+        config.pop("weights", None)
         config.setdefault("activity_regularizer", None)
         config.setdefault("quantization_config", None)
         return config

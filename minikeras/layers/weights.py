@@ -185,12 +185,15 @@ class Weights:
 
     def save_own_variables(self, store):
         """Put the layer's own weights into a dict, under "0", "1", ..."""
-        for i, v in enumerate(self._variables_here()):
+        for i, v in enumerate(self._saved_variables()):
             store[str(i)] = v
+
+    def _saved_variables(self):
+        return self._variables_here()
 
     def load_own_variables(self, store):
         """Set the layer's own weights from such a dict."""
-        own = self._variables_here()
+        own = self._saved_variables()
         if len(store.keys()) != len(own):
             if not own and not self.built:
                 raise ValueError(

@@ -60,7 +60,7 @@ def test_dense_keeps_masks_and_regularizes():
 ])
 def test_quantization_is_refused(make):
     with pytest.raises(NotImplementedError, match="[Qq]uantization"):
-        make(lora_rank=2)
+        make(quantization_config={"class_name": "Int8QuantizationConfig"})
 
 
 # ---------------------------------------------------------------- EinsumDense
