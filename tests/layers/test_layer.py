@@ -145,7 +145,6 @@ def test_weights_before_build(layer, name):
     (lambda d: layers.Dense(1).count_params(), ValueError, "isn't built"),
     (lambda d: d.add_metric(), NotImplementedError, "keras.metrics.Mean"),
     (lambda d: d.quantize("int8"), NotImplementedError, "not supported"),
-    (lambda d: d.enable_lora(2), NotImplementedError, "not supported"),
     (lambda d: layers.Dense(1, foo=1), ValueError, "Unrecognized keyword arguments"),
     (lambda d: layers.Dense(1, name=3), ValueError, "must be a string"),
     (lambda d: layers.Dense(1, name="a/b"), ValueError, "cannot contain character"),
