@@ -8,6 +8,11 @@ def empty(shape, dtype):
     return cupy.empty(shape, dtype)
 
 
+def lasting(fn, args, kwargs):
+    """(function, args, kwargs) that do the same sooner, for a call that will be made often."""
+    return fn, args, kwargs
+
+
 def scatter_add(target, index, values):
     """target[index] += values, with repeated indices adding up."""
     if target.dtype.kind == "c":  # cupy.add.at has no complex loop

@@ -8,6 +8,31 @@ def empty(shape, dtype):
     return np.empty(shape, dtype)
 
 
+def lasting(fn, args, kwargs):
+    """(function, args, kwargs) that do the same sooner, for a call that will be made often.
+
+    A ufunc takes its result fastest as one more argument (by 0.2 us) and a number fastest as a
+    0-d array of the other operand's dtype (by 0.4 us).
+    """
+    if not isinstance(fn, np.ufunc) or len(args) != fn.nin:
+        return fn, args, kwargs
+    if fn.nin == 2:
+        args = _without_numbers(args)
+    if kwargs.keys() == {"out"} and fn not in (np.maximum, np.minimum):  # deprecated there
+        return fn, (*args, kwargs["out"]), {}
+    return fn, args, kwargs
+
+
+def _without_numbers(args):
+    for number, other in (args, args[::-1]):
+        if isinstance(number, (int, float, np.number)) and isinstance(other, np.ndarray):
+            if other.dtype.kind == "f" and getattr(number, "dtype", other.dtype) == other.dtype:
+                with np.errstate(all="ignore"):
+                    made = np.asarray(number, other.dtype)
+                return (made, other) if number is args[0] else (other, made)
+    return args
+
+
 def scatter_add(target, index, values):
     """target[index] += values, with repeated indices adding up."""
     np.add.at(target, index, values)

@@ -24,9 +24,9 @@ from minikeras.core.operators import OPS
 from minikeras.core.scopes import state
 from minikeras.core.tensor import Convertible, Tensor, to_tensor
 from minikeras.dtypes import Spec
-from minikeras.kernels import contraction, elementwise, reduction, registry, shaping
+from minikeras.kernels import contraction, elementwise, reduction, registry, scalar, shaping
 
-TABLES = (contraction, elementwise, reduction, shaping)  # families load their own kernels
+TABLES = (contraction, elementwise, reduction, scalar, shaping)  # families load their own kernels
 NUMBERS = (bool, int, float, complex)
 _HOST = registry.eager(NUMPY)
 _counter = itertools.count().__next__

@@ -165,8 +165,25 @@ class ArraySource(Source):
                 yield self._gather(lambda a: _rows(a, i, min(i + self.batch_size, self.count)))
             return
         orders = {NUMPY: order}  # the order on each device that holds some of the data
-        for i in bounds:
-            yield self._gather(lambda a: _take(a, orders, i, i + self.batch_size))
+        size, several = self.batch_size, self._batches_at_once()
+        for i in bounds[::several]:
+            rows = self._gather(lambda a: _take(a, orders, i, i + several * size))
+            if several == 1:
+                yield rows
+                continue
+            for j in range(0, min(several * size, self.count - i), size):
+                part = slice(j, j + size)
+                yield (tuple([a[part] for a in rows]) if self.flat else
+                       map_leaves(lambda a: a[part], rows))
+
+    def _batches_at_once(self):
+        """How many batches to gather in one go: gathering a few rows costs mostly the call."""
+        size = 0
+        for a in batching.leaves(self.data):
+            if isinstance(a, Deferred):
+                return 1
+            size += self.batch_size * a.nbytes // max(len(a), 1)
+        return max(1, min(64, GATHERED // max(size, 1)))
 
     def _order(self, number):
         generator = np.random.default_rng([self.seed, number])
@@ -185,6 +202,9 @@ class ArraySource(Source):
 def _rows(array, start, stop):
     part = array[start:stop]
     return to_floatx(part.read() if isinstance(part, Deferred) else part)
+
+
+GATHERED = 1 << 18  # bytes
 
 
 def _take(array, orders, start, stop):

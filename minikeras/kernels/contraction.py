@@ -5,6 +5,8 @@ from minikeras.arrays import NUMPY
 from minikeras.dtypes import Spec
 from minikeras.kernels.registry import broadcast_shapes, kernel
 
+BLAS = dtypes.FLOAT32, dtypes.FLOAT64
+
 
 def _matmul_spec(a, b):
     """Operands of two or more dimensions."""
@@ -21,6 +23,12 @@ def _matmul_spec(a, b):
 def matmul(k, out, a, b):
     """Matrix product over the last two axes; leading axes broadcast."""
     k(k.xp.matmul, a, b, out=out)
+
+
+@matmul.on("cpu", lambda a, b: a.ndim == b.ndim == 2 and a.dtype in BLAS)
+def _(k, out, a, b):
+    # dot calls BLAS as matmul does, sooner by 0.6 to 1.3 us, but only into whole rows.
+    k(NUMPY.dot if out.flags.c_contiguous else NUMPY.matmul, a, b, out)
 
 
 @matmul.on("cpu", lambda a, b: a.dtype in dtypes.HALVES)

@@ -47,7 +47,7 @@ prod = kernel("reduce", _spec, name="prod")(_accumulate("prod", "multiply"))
 
 @functools.lru_cache(64)
 def _ones(n, dtype):
-    ones = NUMPY.ones((1, n), dtype)
+    ones = NUMPY.ones(n, dtype)
     ones.flags.writeable = False
     return ones
 
@@ -58,7 +58,7 @@ def _column_sums(a, axis, keepdims=False):
         a.dtype == dtypes.FLOAT32
         and a.ndim > 1
         and axis == tuple(range(a.ndim - 1))
-        and a.size > 2048
+        and a.size > 8
         and a.flags.c_contiguous
     )
 
@@ -68,7 +68,7 @@ def _(k, out, a, axis, keepdims=False):
     # ones @ a: ten times faster than a.sum(0).
     channels = a.shape[-1]
     rows = a.size // channels
-    k(NUMPY.matmul, _ones(rows, a.dtype), k.view(a, (rows, channels)), k.view(out, (1, channels)))
+    k(NUMPY.dot, _ones(rows, a.dtype), k.view(a, (rows, channels)), k.view(out, (channels,)))
 
 
 def _row_sums(a, axis, keepdims=False):
@@ -76,7 +76,7 @@ def _row_sums(a, axis, keepdims=False):
         a.dtype == dtypes.FLOAT32
         and a.ndim > 1
         and axis == (a.ndim - 1,)
-        and a.size > 4096
+        and a.size > 8
         and a.flags.c_contiguous
     )
 
@@ -84,7 +84,20 @@ def _row_sums(a, axis, keepdims=False):
 @sum.on("cpu", _row_sums)
 def _(k, out, a, axis, keepdims=False):
     n = a.shape[-1]
-    k(NUMPY.matmul, k.view(a, (a.size // n, n)), _ones(n, a.dtype).T, k.view(out, (out.size, 1)))
+    k(NUMPY.dot, k.view(a, (a.size // n, n)), _ones(n, a.dtype), k.view(out, (out.size,)))
+
+
+def _total(a, axis, keepdims=False):
+    """Whether all of a few values are summed."""
+    return (
+        a.dtype == dtypes.FLOAT32 and 8 < a.size < 4096 and len(axis) == a.ndim
+        and a.flags.c_contiguous
+    )
+
+
+@sum.on("cpu", _total)
+def _(k, out, a, axis, keepdims=False):
+    k(NUMPY.dot, k.view(a, (a.size,)), _ones(a.size, a.dtype), k.view(out, ()))
 
 
 def _extremum(name):

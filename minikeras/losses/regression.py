@@ -22,7 +22,7 @@ def mean_squared_error(y_true, y_pred):
     [2.5]
     """
     y_true, y_pred = operands(y_true, y_pred)
-    return ops.mean(ops.square(y_true - y_pred), axis=-1)
+    return ops.mean(ops.square(y_pred - y_true), axis=-1)
 
 
 @public("losses.MeanSquaredError")
@@ -57,7 +57,7 @@ def mean_absolute_error(y_true, y_pred):
     [1.5]
     """
     y_true, y_pred = operands(y_true, y_pred)
-    return ops.mean(ops.abs(y_true - y_pred), axis=-1)
+    return ops.mean(ops.abs(y_pred - y_true), axis=-1)
 
 
 @public("losses.MeanAbsoluteError")

@@ -85,6 +85,21 @@ def test_an_epoch_can_be_taken_up_later():
         assert numbers(later, 3)[0] == whole[3]
 
 
+def test_gathering_several_batches_at_once_changes_none(monkeypatch):
+    x = {"a": np.arange(103.0), "b": np.arange(206.0).reshape(103, 2)}
+    sources = [make_source(x, np.arange(103), batch_size=4, shuffle=True) for _ in range(2)]
+    sources[1].seed = sources[0].seed
+    assert sources[0]._batches_at_once() == 64
+    several = [list(sources[0].epoch(e, start)) for e in (0, 3) for start in (0, 5)]
+    monkeypatch.setattr("minikeras.data.adapters.GATHERED", 0)
+    assert sources[1]._batches_at_once() == 1
+    single = [list(sources[1].epoch(e, start)) for e in (0, 3) for start in (0, 5)]
+    for ours, theirs in zip(sum(several, []), sum(single, []), strict=True):
+        np.testing.assert_array_equal(ours[0]["a"], theirs[0]["a"])
+        np.testing.assert_array_equal(ours[0]["b"], theirs[0]["b"])
+        np.testing.assert_array_equal(ours[1], theirs[1])
+
+
 def test_shuffled_rows_belong_together():
     for x, y in make_source(X, Y, batch_size=3, shuffle=True).epoch():
         np.testing.assert_array_equal(x[:, 0], 2 * y)

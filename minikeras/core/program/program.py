@@ -20,6 +20,7 @@ from minikeras.core.scopes import settings, state
 from minikeras.core.tensor import Convertible, Tensor
 from minikeras.kernels.registry import KERNELS
 
+copyto = NUMPY.copyto
 PASSES = ("rewrite", "simplify", "dce", "cse", "tiles", "flat", "slots", "sink", "inplace", "arena")
 
 
@@ -80,6 +81,7 @@ class Program:
             state.tracer = None
         if tracer.made_variables:
             raise Again
+        self.plain = all(type(v) is Value for v in leaves)
         self.leaves, self.pack = leaves, _packer(tree.map_structure(lambda x: 0, result))
         return tracer
 
@@ -143,6 +145,9 @@ class Program:
             self.library)
         emission = Emission(self.parts, self.storage, min(self.threads, self.tiles))
         self.sections = emission.sections
+        self.alone = None  # the calls, where one thread makes them all
+        if len(self.sections) == 1 and not self.sections[0][1]:
+            self.alone = self.sections[0][0]
         self.scratch = sum(w.nbytes for w in emission.writers)
         self.results = [self.storage.array(v) for v in self.planned]
 
@@ -168,10 +173,14 @@ class Program:
                     self._emit()
                     break
             for buffer, array in zip(self.buffers, arrays):
-                NUMPY.copyto(buffer, array)
+                copyto(buffer, array)
             token = quiet()
             try:
-                workers.run(self.sections)
+                if self.alone is None:
+                    workers.run(self.sections)
+                else:
+                    for call in self.alone:
+                        call()
             except BaseException as e:
                 self._failed(e)
                 raise
@@ -180,12 +189,12 @@ class Program:
                 if self.written:
                     counter.writes += 1
             self.replays += 1
-            made = iter([a.copy() for a in self.results])
-        return self.pack(iter([
-            Tensor(next(made)) if type(v) is Value else
-            v.given if type(v) is _Given else Tensor(v)
-            for v in self.leaves
-        ]))
+            made = iter([Tensor(a.copy()) for a in self.results])
+        if not self.plain:
+            made = iter([
+                next(made) if type(v) is Value else v.given if type(v) is _Given else Tensor(v)
+                for v in self.leaves])
+        return self.pack(made)
 
     def _failed(self, error):
         if self.written:

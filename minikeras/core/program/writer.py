@@ -12,8 +12,10 @@ class Writer:
 
     def __init__(self, library):
         self.xp, self.calls, self._slabs, self._used = library, [], {}, 0
+        self.lasting = library.lasting
 
     def __call__(self, fn, *args, **kwargs):
+        fn, args, kwargs = self.lasting(fn, args, kwargs)
         self.calls.append(partial(fn, *args, **kwargs))
 
     def begin(self):
