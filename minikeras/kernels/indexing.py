@@ -97,21 +97,23 @@ def _(k, out, g, indices, axis, shape):
 
 
 def _add_by_occurrence(out, indices, g):
-    """Rows added occurrence by occurrence: without repeats inside one, += is right and fast."""
+    """Rows added to zeros, occurrence by occurrence: no repeats inside one, += is right there."""
     index, wrong = _checked(NUMPY, indices.reshape(-1), out.shape[0])
     rows = g.reshape(index.size, *out.shape[1:])
     if wrong is not None:
         index, rows = index[~wrong], rows[~wrong]
     if not index.size:
         return
-    order = index.argsort(kind="stable")
+    short = len(out) <= 1 << 16  # sorted digit by digit, in a third of the time
+    order = (index.astype("uint16") if short else index).argsort(kind="stable")
     ranked = index[order]
     start = NUMPY.flatnonzero(NUMPY.concatenate(([True], ranked[1:] != ranked[:-1])))
     counts = NUMPY.diff(NUMPY.append(start, index.size))
     if counts.max() > 64:  # few distinct rows: sums of runs
-        out[ranked[start]] += NUMPY.add.reduceat(rows[order], start, axis=0)
+        out[ranked[start]] = NUMPY.add.reduceat(rows[order], start, axis=0)
         return
-    for i in range(int(counts.max())):
+    out[ranked[start]] = rows[order[start]]
+    for i in range(1, int(counts.max())):
         at = order[start[counts > i] + i]
         out[index[at]] += rows[at]
 

@@ -2,9 +2,13 @@
 
 The inputs' part of all steps is one matrix product; then each step is one product with the state
 and a few passes over contiguous rows. Values of a step are held as (rows, batch), a row a unit of
-a gate, so that gates are contiguous. A logistic gate is 0.5 tanh(x / 2) + 0.5, its rows of the
-weights are halved beforehand, and one tanh serves several gates. The bias of the state's part
-stands beside the recurrent weights, against a row of ones under the state.
+a gate, so that gates are contiguous. A logistic gate is 1 / (1 + exp(-x)), its rows of the weights
+are negated beforehand. The bias of the state's part stands beside the recurrent weights, against a
+row of ones under the state.
+
+Steps are hundreds of calls of some microseconds, which two threads would only take turns with: one
+thread walks through them, and what concerns all steps at once is shared out between threads
+(`k.side_by_side`). Only where a step is much work are samples shared out instead (`axes`).
 
 The forward pass hands on what the backward pass needs; with `keep=False` only the last steps of it
 stay, in arrays of one or two steps. The backward pass finds the slopes of the gates for
@@ -16,10 +20,15 @@ mask of its own. Weights and gates are in Keras's order: i, f, g, o for the LSTM
 the GRU.
 """
 
+from functools import partial
+
 from minikeras.dtypes import Spec
 from minikeras.kernels.registry import kernel
 
-CHUNK = 1 << 16  # elements of a gate over the steps whose slopes are found at once
+CHUNK = 1 << 16  # elements of the steps that a pass works through before the next pass does
+HELD = 1 << 20  # elements of the steps whose inputs' products or slopes are held at once
+SHARED = 1 << 17  # elements over all steps, from which threads share them out
+SLICED = 1 << 25  # operations of a step, from which threads share out the samples instead
 
 
 # ---------------------------------------------------------------- what the cells share
@@ -75,6 +84,34 @@ def _rows(k, matrix, bias, gates):
     return out
 
 
+def _blocks(gates, units):
+    """(rows, columns) of each gate, the rows in the order `gates`, the columns in Keras's."""
+    return [(slice(i * units, (i + 1) * units), slice(g * units, (g + 1) * units))
+            for i, g in enumerate(gates)]
+
+
+def _shares(count, work):
+    """Slices of a length, one for each thread that the elements of work are worth."""
+    half = count // 2 if work >= SHARED else 0
+    return [slice(0, half), slice(half, count)] if half else [slice(0, count)]
+
+
+def _steps_shared(k, fill, count, size):
+    """fill(k, slice of steps) over all of `count` steps of `size` elements, chunk by chunk."""
+    n = max(1, CHUNK // max(1, size))
+
+    def share(part, k):
+        for start in range(part.start, part.stop, n):
+            fill(k, slice(start, min(start + n, part.stop)))
+
+    k.side_by_side([partial(share, part) for part in _shares(count, count * size)])
+
+
+def _sliced(x, u):
+    """Whether a step is so much work that samples are shared out."""
+    return 2 * x.shape[0] * u.size >= SLICED
+
+
 class _Inputs:
     """The products of the inputs with the weights, (steps, rows, batch), some steps at a time."""
 
@@ -84,7 +121,12 @@ class _Inputs:
 
     def into(self, out, start, stop):
         """The products of the steps from start to stop."""
-        k, some = self.k, self.x[:, start:stop].transpose(1, 2, 0)
+        self.k.side_by_side([
+            partial(self._into, out[c], start + c.start, start + c.stop)
+            for c in _shares(stop - start, out.size)])
+
+    def _into(self, out, start, stop, k):
+        some = self.x[:, start:stop].transpose(1, 2, 0)
         if self.rows is not None:
             k(k.xp.matmul, self.rows, some, out)
             return
@@ -126,9 +168,10 @@ def _hold(xp, out, mask, before):
 
 
 def _logistic(k, a):
-    """0.5 a + 0.5, in place: the logistic function of x where a = tanh(x / 2)."""
-    k(k.xp.multiply, a, 0.5, a)
-    k(k.xp.add, a, 0.5, a)
+    """1 / (1 + exp(a)), in place: the logistic function of -a, in half the time of a tanh."""
+    k(k.xp.exp, a, a)
+    k(k.xp.add, a, 1, a)
+    k(k.xp.divide, 1, a, a)
 
 
 def _slope(k, a, out):
@@ -143,10 +186,16 @@ def _tanh_slope(k, a, out):
     k(k.xp.subtract, 1, out, out)
 
 
-def _steps(time, units, batch):
-    """Slices of steps from the last to the first, for whose gates the slopes are found at once."""
-    n = max(1, CHUNK // max(1, units * batch))
+def _steps(time, size):
+    """Slices of steps of some size, from the last to the first, that are held at once."""
+    count = -(-time * size // HELD) or 1
+    n = max(1, -(-time // count))
     return [(max(0, stop - n), stop) for stop in range(time, 0, -n)]
+
+
+def _by_row(given, out, k, some):
+    """Steps (steps, rows, batch) into their place in (rows, time, batch)."""
+    k(k.xp.copyto, out[:, some], given[some].transpose(1, 0, 2))
 
 
 def _longest(chunks):
@@ -200,46 +249,71 @@ class _Back:
         else:
             self.k(self.k.xp.add, g_h.T, self.g_y.T, dh)
 
-    def inputs(self, dz, x, w, gates, dx, dw):
-        """dx and dw from dz (rows, time, batch), the rows in the order `gates`."""
-        k, xp = self.k, self.k.xp
-        batch, time, n = x.shape
-        units = dz.shape[0] // len(gates)
-        if w is None:
-            for i, g in enumerate(gates):
-                part, own = slice(i * units, (i + 1) * units), slice(g * units, (g + 1) * units)
-                k(xp.copyto, dx[:, :, own], dz[part].transpose(2, 1, 0))
-            return
-        flat = k.view(dz, (dz.shape[0], time * batch))
-        by_time, d = k.scratch((time, batch, n), x.dtype), k.scratch((dz.shape[0], n), x.dtype)
-        steps = k.view(by_time, (time * batch, n))
-        k(xp.copyto, by_time, x.transpose(1, 0, 2))
-        k(xp.matmul, flat, steps, d)
-        rows = _rows(k, w, None, [(g, 1) for g in gates])
-        for i, g in enumerate(gates):
-            part = slice(i * units, (i + 1) * units)
-            k(xp.copyto, dw[:, g * units : (g + 1) * units], d[part].T)
-        k(xp.matmul, flat.T, rows, steps)
-        k(xp.copyto, dx, by_time.transpose(1, 0, 2))
 
-    def states(self, dz, h, gates, du, db):
-        """du and the bias's gradient from dz and the states (time + 1, units + 1, batch)."""
-        k, xp = self.k, self.k.xp
-        time, batch = dz.shape[1:]
-        units = du.shape[0]
-        by_row = k.scratch((h.shape[1], time, batch), dz.dtype)
-        d = k.scratch((dz.shape[0], h.shape[1]), dz.dtype)
-        k(xp.copyto, by_row, h[:time].transpose(1, 0, 2))
-        flat = k.view(by_row, (h.shape[1], time * batch))
-        k(xp.matmul, k.view(dz, (dz.shape[0], time * batch)), flat.T, d)
-        for i, g in enumerate(gates):
-            part, own = slice(i * units, (i + 1) * units), slice(g * units, (g + 1) * units)
-            k(xp.copyto, du[:, own], d[part, :units].T)
-            k(xp.copyto, db[own], d[part, units])
+class _Sums:
+    """Gradients that are sums over all steps: of the weights and biases; and that of the inputs.
+
+    Args:
+        of_inputs: (dz, x, w, gates, dx, dw), dz (rows, time, batch) with the rows in the order
+            `gates`.
+        of_states: (dz, h, gates, du, db), h (time + 1, units + 1, batch).
+    """
+
+    def __init__(self, k, of_inputs, of_states):
+        self.dz, self.x, self.w, self.gates, self.dx, dw = of_inputs
+        dz_h, self.h, gates_h, du, db = of_states
+        self.flat, self.flat_h = self._flat(k, self.dz), self._flat(k, dz_h)
+        time, batch = dz_h.shape[1:]
+        self.by_row = k.scratch((self.h.shape[1], time, batch), dz_h.dtype)
+        self.states = self._flat(k, self.by_row)
+        self.d_h = k.scratch((len(dz_h), self.h.shape[1]), dz_h.dtype)
+        if self.w is not None:
+            n, dtype = self.x.shape[2], dz_h.dtype
+            self.by_time, self.back = (k.scratch((time, batch, n), dtype) for _ in range(2))
+            self.d_x = k.scratch((len(self.dz), n), dtype)
+            self.rows = _rows(k, self.w, None, [(g, 1) for g in self.gates])
+        _steps_shared(k, self._bring, time, self.h.shape[1] * batch)
+        parts = zip(*(_shares(n, dz_h.size) for n in (len(dz_h), len(self.dz), time)))
+        k.side_by_side([partial(self._multiply, *part) for part in parts])
+        units = len(du)
+        for part, own in _blocks(gates_h, units):
+            k(k.xp.copyto, du[:, own], self.d_h[part, :units].T)
+            k(k.xp.copyto, db[own], self.d_h[part, units])
+        if self.w is not None:
+            for part, own in _blocks(self.gates, units):
+                k(k.xp.copyto, dw[:, own], self.d_x[part].T)
+
+    @staticmethod
+    def _flat(k, a):
+        return k.view(a, (a.shape[0], a.shape[1] * a.shape[2]))
+
+    def _bring(self, k, some):
+        """States by row and inputs by step, as the products want them."""
+        k(k.xp.copyto, self.by_row[:, some], self.h[some].transpose(1, 0, 2))
+        if self.w is not None:
+            k(k.xp.copyto, self.by_time[some], self.x[:, some].transpose(1, 0, 2))
+
+    def _multiply(self, rows_h, rows, steps, k):
+        """Some rows of the weights' gradients, some steps of the inputs'."""
+        xp, dx = k.xp, self.dx[:, steps]
+        k(xp.matmul, self.flat_h[rows_h], self.states.T, self.d_h[rows_h])
+        if self.w is None:
+            for part, own in _blocks(self.gates, len(self.dz) // len(self.gates)):
+                k(xp.copyto, dx[:, :, own], self.dz[part, steps].transpose(2, 1, 0))
+            return
+        time, batch, n = self.by_time.shape
+        own = slice(steps.start * batch, steps.stop * batch)
+        k(xp.matmul, self.flat[rows], k.view(self.by_time, (time * batch, n)), self.d_x[rows])
+        k(xp.matmul, self.flat[:, own].T, self.rows, k.view(self.back, (time * batch, n))[own])
+        k(xp.copyto, dx, self.back[steps].transpose(1, 0, 2))
 
 
 # ---------------------------------------------------------------- LSTM
-LSTM_GATES = ((2, 1.0), (0, 0.5), (1, 0.5), (3, 0.5))  # rows g, i, f, o: the logistic ones together
+# Rows of a step: o, i, f (logistic ones together), g, and the cell before the step: [i; f] and
+# [g; c] are each one block, whose product is both terms of the new cell. Rows of the gradient's
+# buffer: of c through tanh, then o, i, f, g, then of the cell before. Steps are hundreds of calls
+# of a microsecond or two: each call that is spared counts, the more where threads take turns.
+LSTM_GATES = ((3, -1.0), (0, -1.0), (1, -1.0), (2, 1.0))
 
 
 def _lstm_spec(x, w, u, b, h0, c0, mask, sequences, keep=True):
@@ -247,59 +321,68 @@ def _lstm_spec(x, w, u, b, h0, c0, mask, sequences, keep=True):
     batch, time, units = _sizes(x, u)
     y, state = _outputs(x, u, sequences)
     steps, states = _kept(time, keep)
-    sizes = ((steps, 4 * units), (steps, units), (states, units), (states, units + 1))
+    sizes = ((states, 5 * units), (steps, units), (states, units + 1))
     return (y, state, state, *(Spec((*s, batch), x.dtype) for s in sizes))
 
 
 @kernel("opaque", _lstm_spec)
 def lstm_steps(k, out, x, w, u, b, h0, c0, mask, sequences, keep=True):
-    """(y, h, c, gates, tanh of the cells, cells, states); see the module's docstring."""
-    y, last_h, last_c, gates, squashed, c, h = out
+    """(y, h, c, gates and cells, tanh of the cells, states); see the module's docstring."""
+    y, last_h, last_c, gates, squashed, h = out
     xp, (batch, time, n) = k.xp, _sizes(x, u)
     weights, masks = _rows(k, u, b, LSTM_GATES), _Masks(k, mask)
-    of_state, part = (k.scratch((m * n, batch), x.dtype) for m in (4, 1))
-    inputs, chunks = _Inputs(k, x, w, LSTM_GATES), _steps(time, 4 * n, batch)[::-1]
-    some = None if keep else k.scratch((_longest(chunks), 4 * n, batch), x.dtype)
+    of_state, terms = (k.scratch((m * n, batch), x.dtype) for m in (4, 2))
+    inputs, chunks = _Inputs(k, x, w, LSTM_GATES), _steps(time, 4 * n * batch)[::-1]
+    held = None if keep else k.scratch((_longest(chunks), 4 * n, batch), x.dtype)
     _start(k, h, h0)
-    _start(k, c, c0)
+    k(xp.copyto, gates[0, 4 * n :], c0.T)
     for start, stop in chunks:
-        zs = gates[start:stop] if keep else some[: stop - start]
-        inputs.into(zs, start, stop)
+        some = gates[start:stop, : 4 * n] if keep else held[: stop - start]
+        inputs.into(some, start, stop)
         for t in range(start, stop):
-            z, squash, cell, state = zs[t - start], _at(squashed, t), _at(c, t + 1), _at(h, t + 1)
+            step, squash, state = _at(gates, t), _at(squashed, t), _at(h, t + 1)
+            cell = _at(gates, t + 1)[4 * n :]
             k(xp.matmul, weights, _at(h, t), of_state)
-            k(xp.add, z, of_state, z)
-            k(xp.tanh, z, z)
-            _logistic(k, z[n:])
-            k(xp.multiply, z[:n], z[n : 2 * n], part)
-            k(xp.multiply, z[2 * n : 3 * n], _at(c, t), cell)
-            k(xp.add, cell, part, cell)
+            k(xp.add, some[t - start], of_state, step[: 4 * n])
+            _logistic(k, step[: 3 * n])
+            k(xp.tanh, step[3 * n : 4 * n], step[3 * n : 4 * n])
+            k(xp.multiply, step[n : 3 * n], step[3 * n :], terms)
+            k(xp.add, terms[:n], terms[n:], cell)
             k(xp.tanh, cell, squash)
-            k(xp.multiply, squash, z[3 * n :], state[:n])
-            masks.hold(t, cell, _at(c, t))
+            k(xp.multiply, squash, step[:n], state[:n])
+            masks.hold(t, cell, step[4 * n :])
             masks.hold(t, state[:n], _at(h, t)[:n])
             if sequences:
                 k(xp.copyto, y[:, t], state[:n].T)
-    k(xp.copyto, last_c, _at(c, time).T)
+    k(xp.copyto, last_c, _at(gates, time)[4 * n :].T)
     _finish(k, (y, last_h), h, time, sequences)
 
 
-lstm_steps.axes = (0, None, None, None, 0, 0, 0), (0, 0, 0, 2, 2, 2, 2)
+lstm_steps.axes = (0, None, None, None, 0, 0, 0), (0, 0, 0, 2, 2, 2)
+lstm_steps.sliced = lambda x, w, u, *_: _sliced(x, u)
 
 
-def _lstm_slopes(k, gates, squashed, c, n, out):
-    """Factors of dc for g, i, f, then of dh for o and for the cell: (steps, 5 n, batch)."""
-    g, i, f, o = (gates[:, j * n : (j + 1) * n] for j in range(4))
-    to_g, to_i, to_f, to_o, to_c = (out[:, j * n : (j + 1) * n] for j in range(5))
-    mul = k.xp.multiply
-    _slope(k, gates[:, n:], out[:, n : 4 * n])
-    _tanh_slope(k, g, to_g)
-    k(mul, to_g, i, to_g)
-    k(mul, to_i, g, to_i)
-    k(mul, to_f, c, to_f)
-    k(mul, to_o, squashed, to_o)
-    _tanh_slope(k, squashed, to_c)
-    k(mul, to_c, o, to_c)
+def _lstm_slopes(k, gates, squashed, n, out):
+    """Factors of dh for the cell and o, then of dc for i, f, g, c: (steps, 6 n, batch)."""
+    xp, mul = k.xp, k.xp.multiply
+    o, i_f, g_c, g = (gates[:, a * n : b * n] for a, b in ((0, 1), (1, 3), (3, 5), (3, 4)))
+    to_c, to_o, free = (out[:, j * n : (j + 1) * n] for j in (0, 1, 5))
+    to_i_f, to_g, two = out[:, 2 * n : 4 * n], out[:, 4 * n : 5 * n], out[:, : 2 * n]
+    k(mul, i_f, g_c, to_i_f)  # i (1 - i) g, f (1 - f) c, i (1 - g g)
+    k(mul, to_i_f[:, :n], g, to_g)
+    k(xp.subtract, i_f[:, :n], to_g, to_g)
+    k(mul, to_i_f, i_f, two)
+    k(xp.subtract, to_i_f, two, to_i_f)
+    k(mul, o, squashed, to_o)  # o (1 - o) tanh(c), o (1 - tanh(c)**2)
+    k(mul, to_o, squashed, to_c)
+    k(xp.subtract, o, to_c, to_c)
+    k(mul, to_o, o, free)
+    k(xp.subtract, to_o, free, to_o)
+    k(xp.copyto, free, i_f[:, n:])
+
+
+def _lstm_slopes_of(kept, n, out, k, some):
+    _lstm_slopes(k, *(a[some] for a in kept), n, out[some])
 
 
 def _lstm_gradient_spec(g_y, g_h, g_c, x, w, u, mask, *kept, sequences):
@@ -307,48 +390,48 @@ def _lstm_gradient_spec(g_y, g_h, g_c, x, w, u, mask, *kept, sequences):
 
 
 @kernel("opaque", _lstm_gradient_spec)
-def lstm_gradient(k, out, g_y, g_h, g_c, x, w, u, mask, gates, squashed, c, h, sequences):
+def lstm_gradient(k, out, g_y, g_h, g_c, x, w, u, mask, gates, squashed, h, sequences):
     """(dx, dw, du, db, dh0, dc0) by backpropagation through time."""
     dx, dw, du, db, dh0, dc0 = out
     xp, (batch, time, n) = k.xp, _sizes(x, u)
     mul, order = xp.multiply, [g for g, _ in LSTM_GATES]
-    masks, back, gate = _Masks(k, mask, x.dtype), _Back(k, g_y, sequences), (3, n, batch)
+    masks, back = _Masks(k, mask, x.dtype), _Back(k, g_y, sequences)
     weights = k.scratch((n, 4 * n), x.dtype)
     k(xp.copyto, weights, _rows(k, u, None, [(g, 1) for g in order]).T)
-    dh, dc, part, kept_h, kept_c = (k.scratch((n, batch), x.dtype) for _ in range(5))
+    dh, dc, kept_h, kept_c = (k.scratch((n, batch), x.dtype) for _ in range(4))
     dz = k.scratch((4 * n, time, batch), x.dtype)
     back.first(g_h, dh)
     k(xp.copyto, dc, g_c.T)
-    chunks = _steps(time, 5 * n, batch)
-    slopes, some_dz = (k.scratch((_longest(chunks), m * n, batch), x.dtype) for m in (5, 4))
+    chunks = _steps(time, 6 * n * batch)
+    slopes, somes = (k.scratch((_longest(chunks), 6 * n, batch), x.dtype) for _ in range(2))
     for start, stop in chunks:
-        some = slice(start, stop)
-        _lstm_slopes(k, gates[some], squashed[some], c[some], n, slopes[: stop - start])
+        kept = gates[start:stop], squashed[start:stop]
+        _steps_shared(k, partial(_lstm_slopes_of, kept, n, slopes), stop - start, 6 * n * batch)
         for t in range(stop - 1, start - 1, -1):
-            s, d = slopes[t - start], some_dz[t - start]
+            s, d = slopes[t - start], somes[t - start]
             back.enter(t, dh)
             masks.split(t, dh, kept_h)
             masks.split(t, dc, kept_c)
-            k(mul, dh, s[4 * n :], part)
-            k(xp.add, dc, part, dc)
-            k(mul, k.view(s[: 3 * n], gate), dc, k.view(d[: 3 * n], gate))
-            k(mul, dh, s[3 * n : 4 * n], d[3 * n :])
-            k(mul, dc, gates[t, 2 * n : 3 * n], dc)
-            k(xp.matmul, weights, d, dh)
+            k(mul, k.view(s[: 2 * n], (2, n, batch)), dh, k.view(d[: 2 * n], (2, n, batch)))
+            k(xp.add, d[:n], dc, d[:n])
+            k(mul, k.view(s[2 * n :], (4, n, batch)), d[:n], k.view(d[2 * n :], (4, n, batch)))
+            k(xp.matmul, weights, d[n : 5 * n], dh)
+            dc = d[5 * n :]
             masks.rejoin(dh, kept_h)
             masks.rejoin(dc, kept_c)
-        k(xp.copyto, dz[:, some], some_dz[: stop - start].transpose(1, 0, 2))
+        into = dz[:, start:stop]
+        _steps_shared(k, partial(_by_row, somes[:, n : 5 * n], into), stop - start, 4 * n * batch)
     k(xp.copyto, dh0, dh.T)
     k(xp.copyto, dc0, dc.T)
-    back.inputs(dz, x, w, order, dx, dw)
-    back.states(dz, h, order, du, db)
+    _Sums(k, (dz, x, w, order, dx, dw), (dz, h, order, du, db))
 
 
-lstm_gradient.axes = (0, 0, 0, 0, None, None, 0, 2, 2, 2, 2), (0, "P", "P", "P", 0, 0)
+lstm_gradient.axes = (0, 0, 0, 0, None, None, 0, 2, 2, 2), (0, "P", "P", "P", 0, 0)
+lstm_gradient.sliced = lambda g_y, g_h, g_c, x, w, u, *_: _sliced(x, u)
 
 
 # ---------------------------------------------------------------- GRU, reset after the product
-GRU_GATES = ((0, 0.5), (1, 0.5), (2, 1.0))
+GRU_GATES = ((0, -1.0), (1, -1.0), (2, 1.0))
 
 
 def _gru_spec(x, w, u, b, h0, mask, sequences, keep=True):
@@ -377,7 +460,7 @@ def gru_steps(k, out, x, w, u, b, h0, mask, sequences, keep=True):
     xp, (batch, time, n) = k.xp, _sizes(x, u)
     bias, column = _gru_biases(k, b, n)
     weights, masks = _rows(k, u, bias, GRU_GATES), _Masks(k, mask)
-    inputs, chunks = _Inputs(k, x, w, GRU_GATES), _steps(time, 3 * n, batch)[::-1]
+    inputs, chunks = _Inputs(k, x, w, GRU_GATES), _steps(time, 3 * n * batch)[::-1]
     some = k.scratch((_longest(chunks), 3 * n, batch), x.dtype)
     part = k.scratch((n, batch), x.dtype)
     _start(k, h, h0)
@@ -389,7 +472,6 @@ def gru_steps(k, out, x, w, u, b, h0, mask, sequences, keep=True):
             state, before = _at(h, t + 1)[:n], _at(h, t)[:n]
             k(xp.matmul, weights, _at(h, t), a[: 3 * n])
             k(xp.add, a[: 2 * n], given[: 2 * n], a[: 2 * n])
-            k(xp.tanh, a[: 2 * n], a[: 2 * n])
             _logistic(k, a[: 2 * n])
             k(xp.multiply, a[n : 2 * n], a[2 * n : 3 * n], part)
             k(xp.add, part, given[2 * n :], part)
@@ -420,6 +502,10 @@ def _gru_slopes(k, gates, before, n, out):
     k(mul, to_new, r, to_p)
 
 
+def _gru_slopes_of(kept, n, out, k, some):
+    _gru_slopes(k, *(a[some] for a in kept), n, out[some])
+
+
 def _gru_gradient_spec(g_y, g_h, x, w, u, mask, *kept, sequences):
     return _gradient_specs(x, w, u, (2, u.shape[1]), (g_h,))
 
@@ -435,11 +521,12 @@ def gru_gradient(k, out, g_y, g_h, x, w, u, mask, gates, h, sequences):
     dh, part, kept = (k.scratch((n, batch), x.dtype) for _ in range(3))
     dz = k.scratch((4 * n, time, batch), x.dtype)  # rows: candidate, z, r, p
     back.first(g_h, dh)
-    chunks = _steps(time, 4 * n, batch)
+    chunks = _steps(time, 4 * n * batch)
     slopes, some_dz = (k.scratch((_longest(chunks), 4 * n, batch), x.dtype) for _ in range(2))
     for start, stop in chunks:
-        some = slice(start, stop)
-        _gru_slopes(k, gates[some], h[some, :n], n, slopes[: stop - start])
+        kept_steps = gates[start:stop], h[start:stop, :n]
+        find = partial(_gru_slopes_of, kept_steps, n, slopes)
+        _steps_shared(k, find, stop - start, 4 * n * batch)
         for t in range(stop - 1, start - 1, -1):
             s, d = slopes[t - start], some_dz[t - start]
             back.enter(t, dh)
@@ -449,10 +536,10 @@ def gru_gradient(k, out, g_y, g_h, x, w, u, mask, gates, h, sequences):
             k(xp.multiply, dh, gates[t, :n], dh)
             k(xp.add, dh, part, dh)
             masks.rejoin(dh, kept)
-        k(xp.copyto, dz[:, some], some_dz[: stop - start].transpose(1, 0, 2))
+        _steps_shared(
+            k, partial(_by_row, some_dz, dz[:, start:stop]), stop - start, 4 * n * batch)
     k(xp.copyto, dh0, dh.T)
-    back.inputs(dz[: 3 * n], x, w, (2, 0, 1), dx, dw)
-    back.states(dz[n:], h, (0, 1, 2), du, db[1])
+    _Sums(k, (dz[: 3 * n], x, w, (2, 0, 1), dx, dw), (dz[n:], h, (0, 1, 2), du, db[1]))
     k(xp.copyto, db[0, : 2 * n], db[1, : 2 * n])
     k(xp.sum, k.view(dz[:n], (n, time * batch)), 1, None, db[0, 2 * n :])
 
@@ -473,7 +560,7 @@ def simple_rnn_steps(k, out, x, w, u, b, h0, mask, sequences, keep=True):
     xp, (batch, time, n) = k.xp, _sizes(x, u)
     weights, masks = _rows(k, u, b, ((0, 1.0),)), _Masks(k, mask)
     of_state = k.scratch((n, batch), x.dtype)
-    inputs, chunks = _Inputs(k, x, w, ((0, 1.0),)), _steps(time, n, batch)[::-1]
+    inputs, chunks = _Inputs(k, x, w, ((0, 1.0),)), _steps(time, n * batch)[::-1]
     some = None if keep else k.scratch((_longest(chunks), n, batch), x.dtype)
     _start(k, h, h0)
     for start, stop in chunks:
@@ -491,6 +578,10 @@ def simple_rnn_steps(k, out, x, w, u, b, h0, mask, sequences, keep=True):
     _finish(k, (y, last), h, time, sequences)
 
 
+def _simple_slopes(new, out, k, some):
+    _tanh_slope(k, new[some], out[some])
+
+
 def _simple_gradient_spec(g_y, g_h, x, w, u, mask, *kept, sequences):
     return _gradient_specs(x, w, u, (u.shape[1],), (g_h,))
 
@@ -506,10 +597,11 @@ def simple_rnn_gradient(k, out, g_y, g_h, x, w, u, mask, new, h, sequences):
     dh, kept = (k.scratch((n, batch), x.dtype) for _ in range(2))
     dz = k.scratch((n, time, batch), x.dtype)
     back.first(g_h, dh)
-    chunks = _steps(time, n, batch)
+    chunks = _steps(time, n * batch)
     some_dz = k.scratch((_longest(chunks), n, batch), x.dtype)
     for start, stop in chunks:
-        _tanh_slope(k, new[start:stop], some_dz[: stop - start])
+        _steps_shared(
+            k, partial(_simple_slopes, new[start:stop], some_dz), stop - start, n * batch)
         for t in range(stop - 1, start - 1, -1):
             d = some_dz[t - start]
             back.enter(t, dh)
@@ -517,7 +609,6 @@ def simple_rnn_gradient(k, out, g_y, g_h, x, w, u, mask, new, h, sequences):
             k(xp.multiply, d, dh, d)
             k(xp.matmul, weights, d, dh)
             masks.rejoin(dh, kept)
-        k(xp.copyto, dz[:, start:stop], some_dz[: stop - start].transpose(1, 0, 2))
+        _steps_shared(k, partial(_by_row, some_dz, dz[:, start:stop]), stop - start, n * batch)
     k(xp.copyto, dh0, dh.T)
-    back.inputs(dz, x, w, (0,), dx, dw)
-    back.states(dz, h, (0,), du, db)
+    _Sums(k, (dz, x, w, (0,), dx, dw), (dz, h, (0,), du, db))

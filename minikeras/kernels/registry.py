@@ -8,7 +8,8 @@ views already made, and replays it. So in `run(k, out, *arrays, **static)`
 2. `out` is written, nothing else; inputs are never written;
 3. temporary memory comes from `k.scratch(shape, dtype)` and dies with the call;
 4. `k.view(a, shape)` reshapes without copying (it refuses where a copy would be needed);
-5. the array library is `k.xp` (NumPy or CuPy).
+5. `k.side_by_side([piece, ...])`, each a function of k, lets threads share out the pieces;
+6. the array library is `k.xp` (NumPy or CuPy).
 
 A *function* kernel, `compute(xp, *arrays, **static) -> array`, is for the long tail: it returns a
 new array (or, of kind "view", a view of its input) and must not write its inputs.
@@ -42,6 +43,7 @@ class Kernel:
         self.variants = []
         self.ufunc = None
         self.inplace = False  # whether the result may lie where an operand of its shape lies
+        self.sliced = None  # of the operands: whether the batch is worth slicing; None: it is
         self.axes = None  # (of arguments, of results): the batch's axis, None, "P" partial sum
         self.by_place = False  # random: takes `first`, the place of its first element
         self.updates = None  # kernels of optimizers: number of arguments before the variables
@@ -154,6 +156,12 @@ class Emitter:
 
     def __call__(self, fn, *args, **kwargs):
         fn(*args, **kwargs)
+
+    def side_by_side(self, pieces):
+        """Work that threads may share out: functions of k, none of which takes scratch or
+        touches what another one writes."""
+        for piece in pieces:
+            piece(self)
 
     def view(self, a, shape):
         """`a` in another shape, over the same memory."""

@@ -112,7 +112,7 @@ def lstm(xp, x, w, u, b, h0, c0, mask, sequences=False, keep=True):
     Reference: S. Hochreiter, J. Schmidhuber 1997, Long short-term memory.
     """
     if recorded(xp):
-        return (None,) * 7  # the vjp starts from the arguments
+        return (None,) * 6  # the vjp starts from the arguments
     return xp.lstm_steps(x, w, u, b, h0, c0, mask, sequences=sequences, keep=keep)
 
 

@@ -18,12 +18,13 @@ class Emission:
         parts: segments and what lies between them, from the pass `segments`.
         storage: where the values lie.
         threads: how many threads there are.
+        pieces: into how many pieces shared work is cut where it is worth it.
     """
 
-    def __init__(self, parts, storage, threads):
-        self.storage, self.sections = storage, []
+    def __init__(self, parts, storage, threads, pieces):
+        self.storage, self.sections, self.pieces = storage, [], pieces
         self.library = storage.library
-        self.writers = [Writer(self.library) for _ in range(threads)]
+        self.writers = [Writer(self.library) for _ in range(min(threads, pieces))]
         for segment, part in parts:
             if segment:
                 self._segment(part)
@@ -57,6 +58,16 @@ class Emission:
             self.sections.append((calls, others))
 
     # ------------------------------------------------------------ parts
+    def _share(self, pieces):
+        """Have the threads make the calls of a shared node's pieces."""
+        threads, first = len(self.writers), self.writers[0]
+        first.share = None
+        self._flush()
+        for i, piece in enumerate(pieces):
+            piece(self.writers[i * threads // len(pieces)])
+        self._flush()
+        first.share = self._share
+
     def _segment(self, part):
         tiles, threads = self.storage.tiles, len(self.writers)
         if threads > 1:
@@ -82,7 +93,9 @@ class Emission:
             if run:
                 self._split(run)
                 run = []
+            self.writers[0].share = self._share if len(self.writers) > 1 else None
             self._node(node, None, self.writers[0])
+            self.writers[0].share = None
         if run:
             self._split(run)
 
@@ -117,29 +130,29 @@ class Emission:
 
     # ------------------------------------------------------------ shared work, in pieces
     def _splits(self, node):
-        """Whether a shared node is cut into pieces, as many as there are tiles: a product by its
+        """Whether a shared node is cut into pieces, as many as `pieces` says: a product by its
         rows, large flat work by element."""
         if node.by_rows:
             return True
         flat = node.kernel is COMBINE or node.kernel.updates is not None
         size = node.outs[0].size
-        return flat and self.storage.tiles > 1 and size >= SPLIT * self.storage.tiles and all(
+        return flat and self.pieces > 1 and size >= SPLIT * self.pieces and all(
             v.size in (1, size) for v in node.inputs if type(v) is Value)
 
     def _pieces(self, node):
         """[(results, operands)] of the pieces."""
-        operands, tiles = self.storage.operands(node, None), self.storage.tiles
+        operands, count = self.storage.operands(node, None), self.pieces
         outs = [self.storage.array(v) for v in node.outs]
         if node.by_rows:
             (out,), (a, b) = outs, operands
-            return [([out[c]], [a[c], b]) for c in _cuts(len(out), tiles)]
+            return [([out[c]], [a[c], b]) for c in _cuts(len(out), count)]
         size = outs[0].size
 
         def part(a, c):
             return a.reshape(-1)[c] if getattr(a, "size", 1) == size else a
 
         return [([part(a, c) for a in outs], [part(a, c) for a in operands])
-                for c in _cuts(size, tiles, 64)]
+                for c in _cuts(size, count, 64)]
 
     def _together(self, run, node):
         """Whether threads may go from the run on to the node without waiting for each other: no
@@ -155,12 +168,12 @@ class Emission:
         return True
 
     def _split(self, run):
-        threads, tiles = len(self.writers), self.storage.tiles
+        threads = len(self.writers)
         if threads > 1:
             self._flush()
         pieces = [self._pieces(node) for node in run]
-        for i in range(tiles):
-            writer = self.writers[i * threads // tiles]
+        for i in range(self.pieces):
+            writer = self.writers[i * threads // self.pieces]
             for node, parts in zip(run, pieces):
                 outs, operands = parts[i]
                 write(writer, node, outs if _several(node) else outs[0], operands, node.static)

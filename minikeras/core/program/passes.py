@@ -70,6 +70,8 @@ def batch_states(order, size):
 def infer_several(node, size):
     """States of a node of several results: as its kernel says, or shared."""
     if node.kernel.axes is not None:
+        if node.kernel.sliced is not None and not node.kernel.sliced(*node.inputs):
+            return ["S"] * len(node.outs)
         given, made = node.kernel.axes
         if not size or not all(_sliceable(v, a, size) for v, a in zip(node.inputs, given)):
             return ["S"] * len(node.outs)

@@ -143,13 +143,17 @@ class Program:
         self.storage = Storage(
             self.parts, self.planned, self.assigned, self.size or 1, self.tiles, self.passes,
             self.library)
-        emission = Emission(self.parts, self.storage, min(self.threads, self.tiles))
+        emission = self._emission()
         self.sections = emission.sections
         self.alone = None  # the calls, where one thread makes them all
         if len(self.sections) == 1 and not self.sections[0][1]:
             self.alone = self.sections[0][0]
         self.scratch = sum(w.nbytes for w in emission.writers)
         self.results = [self.storage.array(v) for v in self.planned]
+
+    def _emission(self):
+        pieces = max(self.tiles, 2) if "tiles" in self.passes else 1
+        return Emission(self.parts, self.storage, self.threads, pieces)
 
     # ------------------------------------------------------------ running
     def outdated(self):
@@ -239,7 +243,7 @@ class Program:
         rows = {}
         with self.lock:
             before = [(array, array.copy()) for _, array in self.held]
-            emission = Emission(self.parts, self.storage, min(self.threads, self.tiles))
+            emission = self._emission()
             for _ in range(replays):
                 for node, calls in emission.calls_by_node():
                     start = time.perf_counter()

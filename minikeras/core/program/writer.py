@@ -12,11 +12,19 @@ class Writer:
 
     def __init__(self, library):
         self.xp, self.calls, self._slabs, self._used = library, [], {}, 0
-        self.lasting = library.lasting
+        self.lasting, self.share = library.lasting, None  # share: takes pieces to the threads
 
     def __call__(self, fn, *args, **kwargs):
         fn, args, kwargs = self.lasting(fn, args, kwargs)
         self.calls.append(partial(fn, *args, **kwargs))
+
+    def side_by_side(self, pieces):
+        """Functions of a writer, whose calls may run on several threads."""
+        if self.share is not None and len(pieces) > 1:
+            self.share(pieces)
+        else:
+            for piece in pieces:
+                piece(self)
 
     def begin(self):
         """A kernel starts: all scratch is free."""

@@ -11,6 +11,7 @@ from minikeras.core.program import emission, homes, passes, storage, tiling, wor
 from minikeras.core.program.flat import Row
 from minikeras.core.program.program import PASSES, Program, chosen_passes
 from minikeras.core.program.values import Untraceable
+from minikeras.kernels import recurrent as recurrent_kernels
 from minikeras.kernels.registry import KERNELS
 
 B = 12
@@ -361,10 +362,31 @@ def test_state_along_the_batch(step, expected):
     assert nodes, made
 
 
-def test_an_lstm_is_sliced_along_the_batch_of_each_array():
-    nodes = {n.kernel.name: n for n in run("recurrent", tiles=2)[2].storage.nodes}
-    assert [v.state for v in nodes["lstm_steps"].outs] == [("B", 0, 1)] * 3 + [("B", 2, 1)] * 4
-    assert [v.state for v in nodes["lstm_gradient"].outs][:4] == [("B", 0, 1), "P", "P", "P"]
+def test_an_lstm_is_sliced_along_the_batch_where_a_step_is_much_work(monkeypatch):
+    def found():
+        nodes = run("recurrent", tiles=2)[2].storage.nodes
+        return {n.kernel.name: [v.state for v in n.outs] for n in nodes}
+
+    assert set(found()["lstm_steps"] + found()["lstm_gradient"]) == {"S"}
+    monkeypatch.setattr(recurrent_kernels, "SLICED", 0)
+    assert found()["lstm_steps"] == [("B", 0, 1)] * 3 + [("B", 2, 1)] * 3
+    assert found()["lstm_gradient"][:4] == [("B", 0, 1), "P", "P", "P"]
+
+
+@pytest.mark.parametrize("sliced", [0, 1 << 40])
+def test_recurrent_steps_shared_out(monkeypatch, sliced):
+    """Over samples or over steps: as in eager code, and the same bits with one or two threads."""
+    expected = run_eagerly("recurrent")
+    monkeypatch.setattr(recurrent_kernels, "SLICED", sliced)
+    monkeypatch.setattr(recurrent_kernels, "SHARED", 0)
+    monkeypatch.setattr(recurrent_kernels, "CHUNK", 50)
+    monkeypatch.setattr(recurrent_kernels, "HELD", 500)
+    one, two = (run("recurrent", tiles=2, threads=n) for n in (1, 2))
+    assert any(others for _, others in two[2].sections)
+    assert not any(others for _, others in one[2].sections)
+    agree(one, two)
+    agree(two, expected, 1e-5, 1e-6)
+    agree(two, run_eagerly("recurrent"), 1e-5, 1e-6)
 
 
 def test_small_work_is_one_tile_and_large_work_two():
