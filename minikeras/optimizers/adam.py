@@ -102,6 +102,15 @@ def step_number(optimizer, dtype):
     return ops.cast(ops.convert_to_tensor(optimizer.iterations) + 1, dtype)
 
 
+def rounded(beta, dtype):
+    """A decay as a 0-d tensor of the variables' dtype.
+
+    In float32, 1 - 0.999 is off by 1e-5 of itself; if the weight of a new square and the correction
+    1 - beta**t are off alike, their quotient is not.
+    """
+    return ops.cast(beta, dtype)
+
+
 @public("optimizers.Adamax")
 @base_arguments
 class Adamax(Optimizer):
@@ -188,11 +197,11 @@ class Nadam(Optimizer):
         g, rate = ops.cast(gradient, dtype), ops.cast(learning_rate, dtype)
         t = step_number(self, dtype)
         mu, next_mu, product = self._mu(t), self._mu(t + 1), ops.cast(self._product, dtype)
-        i = self._get_variable_index(variable)
+        i, beta_2 = self._get_variable_index(variable), rounded(self.beta_2, dtype)
         m = self.beta_1 * self._m[i] + (1 - self.beta_1) * g
-        v = self.beta_2 * self._v[i] + (1 - self.beta_2) * ops.square(g)
+        v = beta_2 * self._v[i] + (1 - beta_2) * ops.square(g)
         m_hat = next_mu * m / (1 - product * next_mu) + (1 - mu) * g / (1 - product)
-        v_hat = v / (1 - self.beta_2**t)
+        v_hat = v / (1 - beta_2**t)
         self.assign(self._m[i], m)
         self.assign(self._v[i], v)
         self.assign_sub(variable, rate * m_hat / (ops.sqrt(v_hat) + self.epsilon))

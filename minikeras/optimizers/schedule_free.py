@@ -2,7 +2,7 @@
 
 from minikeras import ops
 from minikeras.api.registry import public
-from minikeras.optimizers.adam import step_number
+from minikeras.optimizers.adam import rounded, step_number
 from minikeras.optimizers.optimizer import Optimizer, base_arguments
 
 
@@ -54,10 +54,11 @@ class ScheduleFreeAdamW(Optimizer):
         if self.warmup_steps:
             rate = rate * ops.minimum(t / self.warmup_steps, 1.0)
         i, y = self._get_variable_index(variable), variable.value
-        v = self.beta_2 * self._v[i] + (1 - self.beta_2) * ops.square(g)
+        beta_2 = rounded(self.beta_2, dtype)
+        v = beta_2 * self._v[i] + (1 - beta_2) * ops.square(g)
         z = self._z[i].value
         x = (y - (1 - self.beta_1) * z) / self.beta_1
-        z = z - rate * g / (ops.sqrt(v / (1 - self.beta_2**t)) + self.epsilon)
+        z = z - rate * g / (ops.sqrt(v / (1 - beta_2**t)) + self.epsilon)
         x = (1 - 1 / t) * x + z / t
         self.assign(self._v[i], v)
         self.assign(self._z[i], z)

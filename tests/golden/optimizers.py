@@ -1,4 +1,4 @@
-"""What optimizers do to four variables in seven steps of given gradients; schedules; initializers.
+"""What optimizers do to four variables in fifty steps of given gradients; schedules.
 
 Everything here runs on minikeras and on Keras alike (see package.py).
 """
@@ -8,10 +8,13 @@ import numpy as np
 from tests.golden import store
 from tests.golden.package import array, keras
 
-STEPS = 7
+STEPS = 50
+STORED = [0, 1, 2, 3, 4, 6, 9, 14, 24, 39, 49]  # indices of the steps whose values are kept
 SHAPES = {"dense/kernel": (3, 4), "dense/bias": (4,), "conv/kernel": (2, 3, 4),
           "words/embeddings": (5, 2)}
 schedules = keras.optimizers.schedules
+
+SCALE = {"initial_scale": 64.0, "dynamic_growth_steps": 7}
 
 CASES = {  # name: (class, arguments)
     "sgd": ("SGD", {"learning_rate": 0.1}),
@@ -23,6 +26,11 @@ CASES = {  # name: (class, arguments)
     "adamw": ("AdamW", {"learning_rate": 0.05, "weight_decay": 0.5}),
     "adamax": ("Adamax", {"learning_rate": 0.05}),
     "nadam": ("Nadam", {"learning_rate": 0.05}),
+    "adamax_betas": ("Adamax", {"learning_rate": 0.05, "beta_1": 0.7, "beta_2": 0.9,
+                                "epsilon": 1e-3}),
+    "nadam_betas": ("Nadam", {"learning_rate": 0.05, "beta_1": 0.7, "beta_2": 0.9,
+                              "epsilon": 1e-3}),
+    "adamw_amsgrad": ("AdamW", {"learning_rate": 0.05, "amsgrad": True, "clipvalue": 0.5}),
     "rmsprop": ("RMSprop", {"learning_rate": 0.05}),
     "rmsprop_momentum": ("RMSprop", {"learning_rate": 0.05, "momentum": 0.8, "rho": 0.5}),
     "rmsprop_centered": ("RMSprop", {"learning_rate": 0.05, "centered": True, "epsilon": 0.01}),
@@ -33,6 +41,10 @@ CASES = {  # name: (class, arguments)
     "adafactor": ("Adafactor", {"learning_rate": 0.1}),
     "adafactor_absolute": ("Adafactor", {"learning_rate": 0.1, "relative_step": False,
                                          "clip_threshold": 0.5, "beta_2_decay": -0.5}),
+    "adagrad_clipnorm": ("Adagrad", {"learning_rate": 0.1, "clipnorm": 0.5}),
+    "adadelta_rho": ("Adadelta", {"learning_rate": 1.0, "rho": 0.7, "epsilon": 1e-3}),
+    "adafactor_decay": ("Adafactor", {"learning_rate": 0.1, "weight_decay": 0.1,
+                                      "epsilon_2": 0.01}),
     "ftrl": ("Ftrl", {"learning_rate": 0.1}),
     "ftrl_all": ("Ftrl", {"learning_rate": 0.1, "l1_regularization_strength": 0.2,
                           "l2_regularization_strength": 0.1, "beta": 0.3,
@@ -66,11 +78,23 @@ CASES = {  # name: (class, arguments)
     "accumulation_ema": ("SGD", {"learning_rate": 0.1, "gradient_accumulation_steps": 2,
                                  "use_ema": True, "ema_momentum": 0.6,
                                  "ema_overwrite_frequency": 2}),
+    "accumulation_momentum": ("SGD", {"learning_rate": 0.1, "gradient_accumulation_steps": 4,
+                                      "momentum": 0.9, "nesterov": True, "clipvalue": 0.4}),
     "schedule": ("SGD", {"learning_rate": ("ExponentialDecay", (0.1, 2, 0.5))}),
     "schedule_adam": ("Adam", {"learning_rate": ("CosineDecay", (0.1, 5)), "weight_decay": 0.1}),
     "schedule_accumulation": ("SGD", {"learning_rate": ("ExponentialDecay", (0.1, 2, 0.5)),
                                       "gradient_accumulation_steps": 2}),
+    "schedule_nadam": ("Nadam", {"learning_rate": ("PolynomialDecay", (0.1, 30, 0.01))}),
+    "loss_scale": ("LossScaleOptimizer", {"inner_optimizer": ("SGD", {
+        "learning_rate": 0.1, "momentum": 0.9}), **SCALE}),
+    "loss_scale_adam": ("LossScaleOptimizer", {"inner_optimizer": ("AdamW", {
+        "learning_rate": 0.05, "global_clipnorm": 2.0, "use_ema": True}), **SCALE}),
+    "loss_scale_accumulation": ("LossScaleOptimizer", {"inner_optimizer": ("Adam", {
+        "learning_rate": 0.05, "gradient_accumulation_steps": 2}), **SCALE}),
 }
+SCALED = [name for name, (kind, _) in CASES.items() if kind == "LossScaleOptimizer"]
+AVERAGED = ["ema", "ema_overwrite", "accumulation_ema", "loss_scale_adam"]
+OVERFLOWS = (5, 6, 20)  # steps with an infinite gradient, for LossScaleOptimizer
 
 SCHEDULES = {
     "cosine": ("CosineDecay", (0.1, 10)),
@@ -102,42 +126,64 @@ def variables():
     return made
 
 
-def gradients(step):
+def gradients(step, overflow=False):
     """The gradients of a step; those of step 3 are zero."""
     rng = np.random.default_rng(100 + step)
-    return [rng.normal(size=shape).astype("float32") * (step != 3) for shape in SHAPES.values()]
+    made = [rng.normal(size=shape).astype("float32") * (step != 3) for shape in SHAPES.values()]
+    if overflow and step in OVERFLOWS:
+        made[1][2] = np.inf
+    return made
 
 
 def optimizer(name):
     """The optimizer of a case."""
     kind, arguments = CASES[name]
-    arguments = dict(arguments, name="o")
-    if isinstance(arguments["learning_rate"], tuple):
+    return make(kind, dict(arguments, name="o"))
+
+
+def make(kind, arguments):
+    """An optimizer; a schedule or an inner optimizer is (class, arguments)."""
+    if isinstance(arguments.get("learning_rate"), tuple):
         schedule, values = arguments["learning_rate"]
-        arguments["learning_rate"] = getattr(schedules, schedule)(*values)
+        arguments = dict(arguments, learning_rate=getattr(schedules, schedule)(*values))
+    if "inner_optimizer" in arguments:
+        inner, its = arguments["inner_optimizer"]
+        arguments = dict(arguments, inner_optimizer=make(inner, dict(its, name="inner")))
     return getattr(keras.optimizers, kind)(**arguments)
 
 
-def trajectory(name):
-    """(values of the variables after each step (steps, 50), configuration, paths and shapes)."""
+def steps(made, values, stateless=False):
+    """Take the steps, one after the other, and yield the variables' values."""
+    scaled = hasattr(made, "inner_optimizer")
+    for step in range(STEPS):
+        grads = [keras.ops.convert_to_tensor(g) for g in gradients(step, scaled)]
+        if stateless:
+            state = [v.value for v in made.variables]
+            new = made.stateless_apply(state, grads, [v.value for v in values])
+            for v, value in zip([*values, *made.variables], [*new[0], *new[1]]):
+                v.assign(value)
+        else:
+            made.apply(grads)
+        yield np.concatenate([array(v).ravel() for v in values])
+
+
+def trajectory(name, stateless=False):
+    """(values of the variables after the steps (STORED, 50), configuration, paths and shapes)."""
     keras.utils.clear_session()  # default names start anew
     made, values = optimizer(name), variables()
     made.build(values)
     state = [[v.path, list(v.shape), keras.backend.standardize_dtype(v.dtype)]
              for v in made.variables]
-    rows = []
-    for step in range(STEPS):
-        made.apply([keras.ops.convert_to_tensor(g) for g in gradients(step)])
-        rows.append(np.concatenate([array(v).ravel() for v in values]))
-    return np.stack(rows), store.config(keras.optimizers.serialize(made)), state
+    rows = np.stack(list(steps(made, values, stateless)))[STORED]
+    return rows, store.config(keras.optimizers.serialize(made)), state
 
 
-def averaged(name):
+def averaged(name, stateless=False):
     """The variables after `finalize_variable_values`."""
     made, values = optimizer(name), variables()
     made.build(values)
-    for step in range(STEPS):
-        made.apply([keras.ops.convert_to_tensor(g) for g in gradients(step)])
+    for _ in steps(made, values, stateless):
+        pass
     made.finalize_variable_values(values)
     return np.concatenate([array(v).ravel() for v in values])
 
@@ -153,11 +199,11 @@ def schedule(name):
 def every():
     """(arrays, data) of everything above."""
     arrays, data = {}, {"optimizers": {}, "state": {}, "schedules": {}}
-    for name in CASES:
+    for name in CASES:  # Keras's LossScaleOptimizer on JAX steps only without side effects
         arrays[f"trajectory {name}"], data["optimizers"][name], data["state"][name] = (
-            trajectory(name))
-    for name in ("ema", "ema_overwrite", "accumulation_ema"):
-        arrays[f"averaged {name}"] = averaged(name)
+            trajectory(name, stateless=name in SCALED))
+    for name in AVERAGED:
+        arrays[f"averaged {name}"] = averaged(name, stateless=name in SCALED)
     for name in SCHEDULES:
         arrays[f"schedule {name}"], data["schedules"][name] = schedule(name)
     return arrays, data
