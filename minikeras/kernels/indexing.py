@@ -93,29 +93,38 @@ def _(k, out, g, indices, axis, shape):
         rest = (i for i in range(g.ndim) if i not in places)
         g = g.transpose((*places, *rest))
         out = out.transpose((axis, *(i for i in range(out.ndim) if i != axis)))
-    k(_add_by_occurrence, out, indices, g)
+    k(_set_sums, out, indices, g)
 
 
-def _add_by_occurrence(out, indices, g):
-    """Rows added to zeros, occurrence by occurrence: no repeats inside one, += is right there."""
-    index, wrong = _checked(NUMPY, indices.reshape(-1), out.shape[0])
-    rows = g.reshape(index.size, *out.shape[1:])
+def _set_sums(out, indices, g):
+    places, sums = sum_rows(indices, g, out.shape[0])
+    out[places] = sums
+
+
+def sum_rows(indices, rows, n):
+    """(distinct places among 0 ... n - 1, in order; for each the sum of its rows), on the host.
+
+    Rows are added occurrence by occurrence: without repeats inside one, += is right and fast.
+    """
+    index, wrong = _checked(NUMPY, indices.reshape(-1), n)
+    rows = rows.reshape(index.size, *rows.shape[indices.ndim:])
     if wrong is not None:
+        wrong = wrong.reshape(-1)
         index, rows = index[~wrong], rows[~wrong]
-    if not index.size:
-        return
-    short = len(out) <= 1 << 16  # sorted digit by digit, in a third of the time
+    short = n <= 1 << 16  # sorted digit by digit, in a third of the time
     order = (index.astype("uint16") if short else index).argsort(kind="stable")
     ranked = index[order]
-    start = NUMPY.flatnonzero(NUMPY.concatenate(([True], ranked[1:] != ranked[:-1])))
+    start = NUMPY.flatnonzero(ranked[1:] != ranked[:-1]) + 1
+    start = NUMPY.concatenate((NUMPY.zeros(min(1, index.size), start.dtype), start))
     counts = NUMPY.diff(NUMPY.append(start, index.size))
-    if counts.max() > 64:  # few distinct rows: sums of runs
-        out[ranked[start]] = NUMPY.add.reduceat(rows[order], start, axis=0)
-        return
-    out[ranked[start]] = rows[order[start]]
-    for i in range(1, int(counts.max())):
-        at = order[start[counts > i] + i]
-        out[index[at]] += rows[at]
+    most = int(counts.max(initial=0))
+    if most > 64:  # few distinct rows: sums of runs
+        return ranked[start], NUMPY.add.reduceat(rows[order], start, axis=0)
+    sums = rows[order[start]]
+    for i in range(1, most):
+        more = NUMPY.flatnonzero(counts > i)
+        sums[more] += rows[order[start[more] + i]]
+    return ranked[start], sums
 
 
 def _along_spec(a, indices, axis):

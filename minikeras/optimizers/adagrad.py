@@ -4,6 +4,7 @@ from minikeras import ops
 from minikeras.api.registry import public
 from minikeras.initializers import Constant
 from minikeras.optimizers.optimizer import Optimizer, base_arguments
+from minikeras.optimizers.rows import adagrad_rows, looked_up
 
 
 @public("optimizers.Adagrad")
@@ -38,8 +39,15 @@ class Adagrad(Optimizer):
             variables, "accumulator", Constant(self.initial_accumulator_value))
 
     def update_step(self, gradient, variable, learning_rate):
-        g, rate = ops.cast(gradient, variable.dtype), ops.cast(learning_rate, variable.dtype)
         slot = self._accumulators_of_squares[self._get_variable_index(variable)]
+        rows = looked_up(gradient)
+        if rows is not None:
+            new, a = adagrad_rows(
+                variable.value, slot.value, learning_rate, *rows, epsilon=self.epsilon)
+            self.assign(slot, a)
+            self.assign(variable, new)
+            return
+        g, rate = ops.cast(gradient, variable.dtype), ops.cast(learning_rate, variable.dtype)
         a = slot + ops.square(g)
         self.assign(slot, a)
         self.assign_sub(variable, rate * g / ops.sqrt(a + self.epsilon))

@@ -4,6 +4,7 @@ from minikeras.api.registry import public
 from minikeras.core.op import op
 from minikeras.optimizers.fused import at_once
 from minikeras.optimizers.optimizer import Optimizer, base_arguments
+from minikeras.optimizers.rows import looked_up, sgd_rows
 
 
 @op(vjp=False, variadic=True, outs="many")
@@ -53,7 +54,20 @@ class SGD(Optimizer):
         slots = []
         if self.momentum:
             slots = [[self.momentums[self._get_variable_index(v)] for v in variables]]
+        else:
+            gradients, variables = self._step_on_rows(gradients, variables, learning_rate)
         self._side_by_side.update(
             sgd_update, [learning_rate], variables, slots, gradients,
             momentum=self.momentum, nesterov=self.nesterov,
         )
+
+    def _step_on_rows(self, gradients, variables, learning_rate):
+        """Step on the tables of which few rows have a gradient; what is left."""
+        left = []
+        for g, v in zip(gradients, variables):
+            rows = looked_up(g)
+            if rows is None:
+                left.append((g, v))
+            else:
+                self.assign(v, sgd_rows(v.value, learning_rate, *rows))
+        return [g for g, _ in left], [v for _, v in left]
