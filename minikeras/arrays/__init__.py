@@ -11,6 +11,7 @@ from minikeras.arrays.device import (
     set_default_device,
     transfer,
 )
+from minikeras.arrays.half import convert
 from minikeras.arrays.library import (
     NUMPY,
     Placeholder,
@@ -27,6 +28,7 @@ __all__ = [
     "Device",
     "Placeholder",
     "asarray",
+    "convert",
     "cupy",
     "current_device",
     "default_device",

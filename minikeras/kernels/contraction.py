@@ -1,7 +1,7 @@
 """Matrix products. Half precision multiplies in float32 on the CPU, which has no half BLAS."""
 
 from minikeras import dtypes
-from minikeras.arrays import NUMPY
+from minikeras.arrays import NUMPY, convert
 from minikeras.dtypes import Spec
 from minikeras.kernels.registry import broadcast_shapes, kernel
 
@@ -34,7 +34,7 @@ def _(k, out, a, b):
 @matmul.on("cpu", lambda a, b: a.dtype in dtypes.HALVES)
 def _(k, out, a, b):
     wide = [k.scratch(x.shape, dtypes.FLOAT32) for x in (a, b, out)]
-    k(NUMPY.copyto, wide[0], a)
-    k(NUMPY.copyto, wide[1], b)
+    k(convert, wide[0], a)
+    k(convert, wide[1], b)
     k(NUMPY.matmul, *wide)
-    k(NUMPY.copyto, out, wide[2], casting="unsafe")
+    k(convert, out, wide[2])

@@ -3,7 +3,7 @@
 import math
 
 from minikeras import dtypes
-from minikeras.arrays import NUMPY
+from minikeras.arrays import NUMPY, convert
 from minikeras.dtypes import Spec
 from minikeras.kernels.registry import (
     KERNELS,
@@ -152,6 +152,11 @@ def make_complex(xp, a):
 @kernel("ew", lambda a, dtype: Spec(tuple(a.shape), dtype))
 def cast(k, out, a, dtype):
     k(k.xp.copyto, out, a, casting="unsafe")
+
+
+@cast.on("cpu", lambda a, dtype: a.dtype == dtypes.FLOAT16 or dtype == dtypes.FLOAT16)
+def _(k, out, a, dtype):
+    k(convert, out, a)
 
 
 @kernel("ew", same_spec)

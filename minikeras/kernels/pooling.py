@@ -83,6 +83,7 @@ def _whole(of, window, axis):
 
 
 # ---------------------------------------------------------------- maximum
+@in_float32
 @kernel("sample", _pooled_spec, roles="b>b")
 def pool_max(k, out, x, window):
     """The largest value of each window; NaN wins."""
@@ -108,6 +109,7 @@ def _covered(window):
     )
 
 
+@in_float32
 @kernel("sample", _gradient_spec, roles="bbb>b")
 def pool_max_gradient(k, out, g, y, x, window):
     """g goes to the first element (in row-major order) that equals its window's maximum.

@@ -12,6 +12,7 @@ import operator
 from typing import NamedTuple
 
 from minikeras import dtypes
+from minikeras.arrays import convert
 
 
 class Window(NamedTuple):
@@ -222,8 +223,8 @@ def in_float32(kernel):
     def run(k, out, *arrays, **static):
         wide = [k.scratch(a.shape, dtypes.FLOAT32) for a in (out, *arrays)]
         for w, a in zip(wide[1:], arrays):
-            k(k.xp.copyto, w, a)
+            k(convert, w, a)
         kernel.run(k, *wide, **static)
-        k(k.xp.copyto, out, wide[0], casting="unsafe")
+        k(convert, out, wide[0])
 
     return kernel

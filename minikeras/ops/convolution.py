@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from minikeras import config
 from minikeras.core.op import op
-from minikeras.dtypes import Spec
+from minikeras.dtypes import HALVES, Spec
 from minikeras.kernels import convolution as _kernels  # noqa: F401 (declares them)
 from minikeras.kernels import window as windows
 from minikeras.kernels.window import Window, integers, padding_name
@@ -73,12 +73,17 @@ def _arguments(inputs, kernel, strides, padding, data_format, dilation_rate):
     return (
         tuple(inputs.shape),
         tuple(kernel.shape),
-        inputs.dtype.itemsize,
+        _kept_itemsize(inputs.dtype),
         integers(strides, ndim, "strides"),
         padding_name(padding, names),
         config.standardize_data_format(data_format),
         integers(dilation_rate, ndim, "dilation_rate"),
     )
+
+
+def _kept_itemsize(dtype):
+    """Bytes of an element of kept columns; 0: not kept, as halves, to be widened at each use."""
+    return 0 if dtype in HALVES else dtype.itemsize
 
 
 @functools.lru_cache(1024)
@@ -101,7 +106,7 @@ def _plan(x, w, itemsize, strides, padding, data_format, dilation):
         )
     window = windows.window(tuple(spatial), tuple(size), strides, dilation, padding)
     kept = None
-    if groups == 1 and window.taps > 1 and None not in spatial:
+    if itemsize and groups == 1 and window.taps > 1 and None not in spatial:
         width = window.taps * channels
         if width * window.places * itemsize <= KEPT:
             kept = "major" if width <= MAJOR else "rows"
