@@ -1,0 +1,98 @@
+"""Files that Keras 2 (tf-keras) has written load here, predict the same and train on alike."""
+
+import zipfile
+
+import numpy as np
+import pytest
+
+import minikeras as keras
+from tests.golden import store
+
+with zipfile.ZipFile(store.FOLDER / "legacy.zip") as bundle:
+    CONTENTS = {n: bundle.read(n) for n in bundle.namelist()}
+ARRAYS = store.load_arrays("legacy")
+L = keras.layers
+
+
+class Scaled(L.Layer):
+    """The custom layer of the script that took the files."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, input_shape):
+        self.part = L.Dense(self.units)
+        self.part.build(input_shape)
+        self.factor = self.add_weight(shape=(self.units,), initializer="ones", name="factor")
+
+    def call(self, inputs):
+        return self.part(inputs) * self.factor
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+def entry(name):
+    """(entry, ending) of a file."""
+    for ending in (".weights.h5", ".h5", ".keras"):
+        if name.endswith(ending):
+            return name.removesuffix(ending), ending
+    raise ValueError(name)
+
+
+def stored(name, prefix):
+    """{rest of the key: array} of what is stored for an entry."""
+    prefix = f"{name}: {prefix}"
+    return {k.removeprefix(prefix): v for k, v in ARRAYS.items() if k.startswith(prefix)}
+
+
+def close(value, expected, scale=1.0):
+    scale *= max(1.0, float(np.abs(expected).max(initial=0)))
+    np.testing.assert_allclose(value, expected, rtol=0, atol=1e-5 * scale)
+
+
+def loaded(name, folder):
+    path = folder / f"model{entry(name)[1]}"
+    path.write_bytes(CONTENTS[name])
+    return keras.models.load_model(path, custom_objects={"golden>Scaled": Scaled})
+
+
+def outputs(model, x):
+    y = model.predict(x, verbose=0)
+    parts = y if isinstance(y, (list, tuple)) else [y]
+    return np.concatenate([np.asarray(p, "float32").ravel() for p in parts])
+
+
+def inputs(name):
+    found = [stored(name, "x")[str(i)] for i in range(len(stored(name, "x")))]
+    return found if len(found) > 1 else found[0]
+
+
+@pytest.mark.parametrize("name", [n for n in CONTENTS if " weights." not in n])
+def test_whole_model(name, tmp_path):
+    what, _ = entry(name)
+    model, x = loaded(name, tmp_path), inputs(what)
+    close(outputs(model, x), ARRAYS[f"{what}: out"])
+    if f"{what}: losses" not in ARRAYS:
+        return
+    y = stored(what, "y ")
+    y = y[""] if "" in y else y
+    losses = []
+    for _ in range(3):
+        model.reset_metrics()
+        losses.append(model.train_on_batch(x, y, return_dict=True)["loss"])
+    close(np.array(losses), ARRAYS[f"{what}: losses"])
+
+
+@pytest.mark.parametrize("name", [n for n in CONTENTS if " weights." in n])
+def test_weights(name, tmp_path):
+    what, ending = entry(name)
+    whole = what.removesuffix(" weights")
+    model, x = loaded(f"{whole}.h5", tmp_path), inputs(whole)
+    model.set_weights([w * 0 for w in model.get_weights()])
+    path = tmp_path / f"w{ending}"
+    path.write_bytes(CONTENTS[name])
+    model.load_weights(path)
+    expected = f"{what}: out" if f"{what}: out" in ARRAYS else f"{whole}: out"
+    close(outputs(model, x), ARRAYS[expected])
