@@ -12,6 +12,7 @@ import functools
 import importlib
 import inspect
 import marshal
+import reprlib
 import threading
 import types
 import warnings
@@ -166,6 +167,8 @@ class _Reading(threading.local):
 
 _reading = _Reading()
 _unsafe_everywhere = False
+_SHORT = reprlib.Repr()  # configurations in messages; a file's may be of any size
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxstring = 4, 40, 8, 100
 
 
 @public("config.enable_unsafe_deserialization")
@@ -403,7 +406,7 @@ def _unknown(kind, name, config):
         f"Could not locate {kind} '{name}'. Make sure custom classes and functions are decorated "
         "with `@keras.saving.register_keras_serializable()`. If they are already decorated, make "
         "sure they are all imported so that the decorator is run before trying to load them, or "
-        f"pass them as `custom_objects`. Full object config: {config}"
+        f"pass them as `custom_objects`. Its configuration: {_SHORT.repr(config)}"
     )
 
 
@@ -422,16 +425,19 @@ def _instance(config, family=None):
     inner = config["config"]
     if not isinstance(inner, dict):
         raise UnknownObjectError(
-            f"'config' of {cls.__name__} must be a dict. Received: {type(inner).__name__} {inner!r}"
+            f"'config' of {cls.__name__} must be a dict. Received: {type(inner).__name__} "
+            f"{_SHORT.repr(inner)}"
         )
     try:
         instance = cls.from_config(dict(inner))
+    except UnknownObjectError:  # of a part of it, and says which
+        raise
     except TypeError as e:
         raise UnknownObjectError(
             f"{cls} could not be deserialized properly. Please ensure that components that are "
             "Python object instances (layers, models, etc.) returned by `get_config()` are "
             "explicitly deserialized in the model's `from_config()` method.\n\n"
-            f"config={config}.\n\nException encountered: {e}"
+            f"config={_SHORT.repr(config)}.\n\nException encountered: {e}"
         ) from e
     for key, method in (("build_config", "build_from_config"),
                         ("compile_config", "compile_from_config")):

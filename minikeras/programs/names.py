@@ -20,9 +20,9 @@ SECOND = {"y", "b"}
 # TensorFlow's name = ours below `ops`, where they differ.
 ROOT = """exp log sqrt square sin cos tan sinh cosh tanh floor ceil round sign abs rsqrt erf log1p
     expm1 sigmoid add subtract multiply divide maximum minimum greater greater_equal less less_equal
-    equal not_equal logical_and logical_or logical_not zeros_like ones_like where tensordot einsum
+    equal not_equal logical_and logical_or logical_not zeros_like ones_like tensordot einsum
     stop_gradient cumsum cumprod eye meshgrid size unstack negative floor_divide convert_to_tensor
-    top_k reshape expand_dims squeeze transpose stack tile is_tensor broadcast_to repeat sort
+    top_k reshape expand_dims squeeze stack tile is_tensor broadcast_to repeat sort
     argsort roll saturate_cast reduce_sum=sum reduce_mean=mean reduce_max=max reduce_min=min
     reduce_prod=prod reduce_any=any reduce_all=all reduce_std=std reduce_variance=var
     reduce_logsumexp=logsumexp concat=concatenate reverse=flip pow=power clip_by_value=clip
@@ -108,6 +108,21 @@ def argmax(input, axis=0, output_type="int64", name=None):
 def argmin(input, axis=0, output_type="int64", name=None):
     """Where the smallest element is along an axis."""
     return ops.cast(ops.argmin(input, axis=axis), output_type)
+
+
+@public("where")
+def where(condition, x=None, y=None, name=None):
+    """x where the condition holds, else y; without them the places where it holds (n, axes)."""
+    if x is None and y is None:
+        return ops.cast(ops.stack(ops.nonzero(condition), axis=-1), "int64")
+    return ops.where(condition, x, y)
+
+
+@public("transpose")
+def transpose(a, perm=None, conjugate=False, name="transpose"):
+    """The axes in another order, by default reversed."""
+    x = ops.transpose(a, perm)
+    return ops.conj(x) if conjugate else x
 
 
 @public("rank")

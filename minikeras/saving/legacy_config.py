@@ -7,49 +7,37 @@ looked up outside the public names and registered objects.
 from minikeras.api import namespaces
 from minikeras.core import graph_ops
 from minikeras.core.serialization import PREFIX, get_registered_object
+from minikeras.saving import legacy_arguments, legacy_graph
+from minikeras.saving.legacy_arguments import CLASSES
 
 PLACES = ("", "layers", "optimizers", "losses", "metrics", "initializers", "regularizers",
           "constraints", "optimizers.schedules")
 MODELS = {"Model": "Functional", "Functional": "Functional", "Sequential": "Sequential"}
-CLASSES = {  # names that have gone
-    "Convolution1D": "Conv1D", "Convolution2D": "Conv2D", "Convolution3D": "Conv3D",
-    "AtrousConvolution1D": "Conv1D", "AtrousConvolution2D": "Conv2D",
-    "Deconvolution2D": "Conv2DTranspose", "SeparableConvolution2D": "SeparableConv2D",
-    "BatchNormalizationV1": "BatchNormalization", "BatchNormalizationV2": "BatchNormalization",
-    "SyncBatchNormalization": "BatchNormalization", "GRUV2": "GRU", "LSTMV2": "LSTM",
-    "NormalV2": "RandomNormal", "Normal": "RandomNormal", "Uniform": "RandomUniform",
-}
-# Arguments that no longer exist; what they meant is the default or of no effect on the values.
-GONE = {"implementation", "time_major", "ragged", "sparse", "input_length", "consume_less",
-        "unit_forget_gate", "batch_input_shape", "input_dtype", "partitioner",
-        "zero_output_for_mask", "experimental_autocast", "virtual_batch_size", "adjustment",
-        "fused"}
-RENAMED = {  # Keras 1
-    "output_dim": "units", "init": "kernel_initializer", "inner_init": "recurrent_initializer",
-    "W_regularizer": "kernel_regularizer", "b_regularizer": "bias_regularizer",
-    "W_constraint": "kernel_constraint", "b_constraint": "bias_constraint", "bias": "use_bias",
-    "U_regularizer": "recurrent_regularizer", "inner_activation": "recurrent_activation",
-    "dropout_W": "dropout", "dropout_U": "recurrent_dropout", "nb_filter": "filters",
-    "border_mode": "padding", "subsample": "strides", "subsample_length": "strides",
-    "filter_length": "kernel_size", "p": "rate", "pool_length": "pool_size", "stride": "strides",
-    "gamma_init": "gamma_initializer", "beta_init": "beta_initializer", "mode": None,
-    "atrous_rate": "dilation_rate",
-}
-ORDERS = {"tf": "channels_last", "th": "channels_first", "default": None}
 WRAPPERS = ("MeanMetricWrapper", "LossFunctionWrapper")
 INSIDE = ("layer", "layers", "cell", "cells", "forward_layer", "backward_layer")
 
 
 # ---------------------------------------------------------------- objects
-def modern(config, key=""):
+def modern(config, version=3):
     """A configuration with every object in today's form.
 
     Args:
         config: anything JSON can hold.
-        key: the name of the argument that it is of.
+        version: of the Keras that has written it.
     """
+    found = _modern(config)
+    return legacy_arguments.old_functions(found) if version < 3 else found
+
+
+def version_of(text):
+    """The first number of a version "2.15.0"; 2 if there is none, as in older files."""
+    first = str(text or "").split(".")[0]
+    return int(first) if first.isdigit() else 2
+
+
+def _modern(config, key=""):
     if isinstance(config, list):
-        return [modern(x, key) for x in config]
+        return [_modern(x, key) for x in config]
     if not isinstance(config, dict):
         return config
     if "class_name" in config and isinstance(config.get("config"), (dict, list)):
@@ -58,7 +46,7 @@ def modern(config, key=""):
         if _is_layer(config, key):
             return _layer(config)
         return _object(config)
-    return {k: modern(v, k) for k, v in config.items()}
+    return {k: _modern(v, k) for k, v in config.items()}
 
 
 def _is_layer(config, key):
@@ -70,19 +58,35 @@ def _is_layer(config, key):
 
 
 def _object(config):
-    """An initializer, optimizer, metric and the like."""
-    name = CLASSES.get(config["class_name"], config["class_name"])
-    inner = config["config"]
-    if config["class_name"] == "Policy":
-        name = "DTypePolicy"
+    """An initializer, optimizer, metric, a class of one's own and the like."""
+    name, inner = _name(config["class_name"]), config["config"]
     if isinstance(inner, dict):
-        inner = {k: modern(v, k) for k, v in inner.items()}
+        inner = {k: _modern(v, k) for k, v in inner.items()}
         if name in WRAPPERS and isinstance(inner.get("fn"), str):
             inner["fn"] = _function(inner["fn"])
-    if isinstance(name, str) and name.startswith("__") or "module" in config and (
-            name == config["class_name"]):
+    if not isinstance(name, str) or name.startswith("__"):
         return {**config, "config": inner}
-    return {**_named(name), "config": inner}
+    ours = str(config.get("module", "keras")).startswith(PREFIX)
+    found = {**config, **(_named(name) if ours or name != config["class_name"] else {})}
+    if isinstance(inner, dict):
+        inner = legacy_arguments.fitting(found, inner)
+    return {**_with_compile_config(found), "config": inner}
+
+
+def _with_compile_config(config):
+    """The configuration with its arguments of `compile` in today's form."""
+    found = config.get("compile_config")
+    if not isinstance(found, dict):
+        return config
+    return {**config, "compile_config": {
+        k: _modern(v, k) for k, v in found.items() if v is not None}}
+
+
+def _name(name):
+    """A class's name of today."""
+    if isinstance(name, str) and name.startswith("Custom>") and get_registered_object(name) is None:
+        name = name.removeprefix("Custom>")  # an optimizer of Keras 2.11 or later
+    return {"Policy": "DTypePolicy", **CLASSES}.get(name, name)
 
 
 def _function(name):
@@ -105,67 +109,21 @@ def _named(name, places=PLACES):
 def _layer(config):
     """A layer's configuration."""
     old, inner = config["class_name"], dict(config["config"])
-    name = CLASSES.get(old, old)
-    names = _named(name, ("layers", ""))
     if _is_op(config):
         return _op(config)
-    if "module" in names and names["module"] is not None:
-        inner = _arguments(old, name, inner)
-    else:
-        inner = {k: modern(v, k) for k, v in inner.items()}
-    return {**names, "config": inner}
-
-
-def _arguments(old, name, inner):
-    if old != name or _is_first_version(name, inner):
-        inner = _renamed(name, inner)
-    shape = inner.pop("batch_input_shape", None)
-    if shape is not None:
-        inner["batch_shape" if name == "InputLayer" else "batch_input_shape"] = shape
-    kept = {"batch_input_shape"} if name != "InputLayer" else {"ragged", "sparse"}
-    inner = {k: modern(v, k) for k, v in inner.items() if k not in GONE - kept}
-    if isinstance(inner.get("dtype"), dict) and inner["dtype"].get("class_name") == "Policy":
-        inner["dtype"] = inner["dtype"]["config"]["name"]
-    if name in ("BatchNormalization", "LayerNormalization") and isinstance(inner.get("axis"), list):
-        if len(inner["axis"]) == 1:
-            inner["axis"] = inner["axis"][0]
-    if name == "LeakyReLU" and "alpha" in inner:
-        inner["negative_slope"] = inner.pop("alpha")
-    if name == "Lambda":
-        inner = _lambda(inner)
-    return inner
-
-
-def _is_first_version(name, inner):
-    return bool({"output_dim", "nb_filter", "border_mode", "p", "gamma_init"} & set(inner)) and (
-        name != "Embedding" or "init" in inner)
-
-
-def _renamed(name, inner):
-    """Arguments of Keras 1 by today's names."""
-    inner = dict(inner)
-    sizes = [inner.pop(k) for k in ("nb_row", "nb_col") if k in inner]
-    if sizes:
-        inner["kernel_size"] = sizes
-    order = ORDERS.get(inner.pop("dim_ordering", "default"))
-    if order:
-        inner["data_format"] = order
-    renamed = {}
-    for key, value in inner.items():
-        new = RENAMED.get(key, key)
-        if name == "Embedding":
-            new = {"output_dim": "output_dim", "init": "embeddings_initializer",
-                   "W_regularizer": "embeddings_regularizer",
-                   "W_constraint": "embeddings_constraint"}.get(key, new)
-            if key == "dropout":
-                continue
-        if name == "BatchNormalization" and key in ("init", "mode"):
-            continue
-        if new is not None:
-            renamed[new] = value
-    if name != "Embedding":
-        renamed.pop("input_dim", None)
-    return {k: v for k, v in renamed.items() if v is not None}
+    if old in legacy_graph.TENSORFLOW:
+        return {**config, **legacy_graph.TENSORFLOW_OP}
+    names = _named(CLASSES.get(old, old), ("layers", ""))
+    inner = legacy_arguments.renamed(old, inner)
+    inner = {k: _modern(v, k) for k, v in inner.items()}
+    if names["module"] is not None:
+        inner = legacy_arguments.of_layer(names["class_name"], inner)
+        if names["class_name"] == "Lambda":
+            inner = _lambda(inner)
+        config = {k: v for k, v in config.items() if k != "build_config"}  # its graph builds it
+    elif str(config.get("module", PREFIX)).split(".")[0] != PREFIX:
+        names = {}  # of a package of one's own
+    return {**config, **names, "config": inner}
 
 
 def _lambda(inner):
@@ -199,10 +157,12 @@ def _op(config):
 def _model(config):
     name = MODELS[config["class_name"]]
     inner = config["config"]
+    apart = ("name", "inbound_nodes", *(() if name == "Sequential" else ("build_config",)))
+    rest = _with_compile_config({k: v for k, v in config.items() if k not in apart})
     if name == "Sequential":
-        return {"module": PREFIX, "class_name": name, "registered_name": None,
+        return {**rest, "module": PREFIX, "class_name": name, "registered_name": None,
                 "config": _sequential(inner)}
-    return {"module": f"{PREFIX}.src.models.functional", "class_name": name,
+    return {**rest, "module": f"{PREFIX}.src.models.functional", "class_name": name,
             "registered_name": name, "config": _functional(inner)}
 
 
@@ -211,7 +171,7 @@ def _sequential(inner):
         inner = {"name": None, "layers": inner}
     inner = {**inner, "layers": [_member(x) for x in inner["layers"]]}
     if isinstance(inner.get("dtype"), dict):
-        inner["dtype"] = modern(inner["dtype"], "dtype")
+        inner["dtype"] = _modern(inner["dtype"], "dtype")
     return inner
 
 
@@ -223,43 +183,12 @@ def _member(config):
 
 
 def _functional(inner):
-    layers, order = [], {}
+    layers = []
     for layer in inner["layers"]:
         name = layer.get("name") or layer["config"]["name"]
-        made = _member(layer)
-        order[name] = len(order)
-        layers.append({**made, "name": name, "inbound_nodes": [
-            _node(n) for n in layer.get("inbound_nodes", [])]})
-    return {**inner, "layers": layers}
-
-
-def _node(node):
-    """A call: of today, or of Keras 2 [[layer, node, tensor, options], ...]."""
-    if isinstance(node, dict):
-        return node
-    if node and isinstance(node[0], str):
-        node = [node]
-    tensors = [_tensor(x) for x in node]
-    options = {}
-    for x in node:
-        options.update(x[3] if len(x) > 3 and x[3] else {})
-    options = {k: _option(v) for k, v in options.items()}
-    args = [tensors[0] if len(tensors) == 1 else tensors] if tensors else []
-    return {"args": args, "kwargs": options}
-
-
-def _option(value):
-    if isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str) and (
-            isinstance(value[1], int) and isinstance(value[2], int)):
-        return _tensor(value)
-    return value
-
-
-def _tensor(place):
-    if isinstance(place[0], dict):
-        raise ValueError("A shared structure of Keras 2's inbound nodes is not supported.")
-    return {"class_name": "__keras_tensor__",
-            "config": {"shape": [], "dtype": "float32", "keras_history": list(place[:3])}}
+        layers.append({**_member(layer), "name": name,
+                       "inbound_nodes": layer.get("inbound_nodes", [])})
+    return legacy_graph.connected({**inner, "layers": layers})
 
 
 # ---------------------------------------------------------------- to the old form
@@ -287,21 +216,15 @@ def compile_arguments(training):
         if key in found:
             found[key] = _metrics(found[key])
     if "loss" in found:
-        found["loss"] = modern(found["loss"])
+        found["loss"] = _modern(found["loss"])
     return found
 
 
 def _optimizer(config):
-    inner = dict(config["config"])
-    if "lr" in inner:
-        inner["learning_rate"] = inner.pop("lr")
-    for key in ("decay", "is_legacy_optimizer", "jit_compile", "schedule_decay"):
-        inner.pop(key, None)
-    inner = {k: modern(v, k) for k, v in inner.items()}
-    name = config["class_name"]
+    name = _name(config["class_name"])
     if get_registered_object(name) is None and f"optimizers.{name}" not in namespaces.INDEX:
         name = {"rmsprop": "RMSprop", "sgd": "SGD"}.get(name.lower(), name.capitalize())
-    return {**_named(name, ("optimizers",)), "config": inner}
+    return _object({"class_name": name, "config": config["config"]})
 
 
 def _metrics(metrics):
@@ -311,4 +234,4 @@ def _metrics(metrics):
         if len(metrics) == 1 and isinstance(metrics[0], list):
             metrics = metrics[0]
         return [_metrics(m) for m in metrics]
-    return modern(metrics)
+    return _modern(metrics)

@@ -17,7 +17,9 @@ from minikeras.errors import FileError
 from minikeras.saving.archive import parse_json
 from minikeras.saving.atomic import write_atomically
 from minikeras.saving.h5 import H5Reader, read, write_array
-from minikeras.saving.legacy_config import compile_arguments, legacy, modern
+from minikeras.saving.legacy_config import compile_arguments, legacy, modern, version_of
+from minikeras.saving.legacy_layouts import converted
+from minikeras.saving.legacy_optimizer import in_our_order
 from minikeras.saving.state import Loading, explained, listed, restored_on_failure
 
 ATTRIBUTE = 64_000  # bytes that HDF5 can keep in one attribute
@@ -130,6 +132,10 @@ class LegacyFile(H5Reader):
             raise FileError(f"{self.name}: the attribute {key!r} is no configuration.")
         return value
 
+    def version(self):
+        """The first number of the version of Keras that has written the file."""
+        return version_of(self.text("keras_version"))
+
     def names(self, path, key):
         """A list of names at a group; None if it has none."""
         attributes = self.attributes(path)
@@ -169,7 +175,7 @@ def load_model(filepath, custom_objects, compile, make):
         config = parse_json(text, f"{filepath}: model_config")
         with serialization.CustomObjectScope(custom_objects):
             with Loading(file.stored_bytes(), filepath), explained(filepath):
-                model = make(modern(config))
+                model = make(modern(config, file.version()))
                 training = file.text("training_config")
                 if compile and training is not None:
                     _compile(model, parse_json(training, f"{filepath}: training_config"))
@@ -209,9 +215,13 @@ def read_weights(model, file, group, by_name=False, skip_mismatch=False):
     pairs, problems = (_by_name if by_name else _in_order)(model, stored)
     top = f"{prefix}top_level_model_weights"
     if top in file and _top_level(model) and not by_name:
-        pairs.append((model.name, _top_level(model), file.arrays(top)))
+        pairs.append((model, _top_level(model), file.arrays(top)))
+    backend = _decoded(file.attributes(group).get("backend", ""))
     found = []
-    for name, variables, arrays in pairs:
+    for layer, variables, arrays in pairs:
+        name = layer.name
+        if backend == "theano" or _difference(variables, arrays):
+            arrays = converted(layer, variables, arrays, backend)
         wrong = _difference(variables, arrays)
         if wrong is None:
             found += zip(*_matched(variables, arrays))
@@ -226,11 +236,11 @@ def read_weights(model, file, group, by_name=False, skip_mismatch=False):
         warnings.warn(f"Of {file.name}, this was left out: {listed(problems)}", stacklevel=4)
     with restored_on_failure(model):
         for variable, array in found:
-            variable.assign(read(array))
+            variable.assign(array if isinstance(array, np.ndarray) else read(array))
 
 
 def _in_order(model, stored):
-    """[(layer's name, its weights, arrays)], problems: layers with weights, one after another."""
+    """[(layer, its weights, arrays)], problems: layers with weights, one after another."""
     layers = [layer for layer in _layers(model) if layer.weights]
     stored = [(n, arrays) for n, arrays in stored if arrays]
     if len(layers) != len(stored):
@@ -238,12 +248,12 @@ def _in_order(model, stored):
             f"Layer count mismatch when loading weights from file. Model expected {len(layers)} "
             f"layers, found {len(stored)} saved layers."
         )
-    return [(x.name, layer_weights(x), arrays) for x, (_, arrays) in zip(layers, stored)], []
+    return [(x, layer_weights(x), arrays) for x, (_, arrays) in zip(layers, stored)], []
 
 
 def _by_name(model, stored):
     by_name = {layer.name: layer for layer in _layers(model)}
-    return [(n, layer_weights(by_name[n]), arrays) for n, arrays in stored if n in by_name], []
+    return [(by_name[n], layer_weights(by_name[n]), arrays) for n, arrays in stored if n in by_name], []
 
 
 def _difference(variables, arrays):
@@ -280,7 +290,7 @@ def _read_optimizer(model, file):
     arrays = file.arrays("optimizer_weights")
     if not arrays:
         return
-    values = _in_our_order(optimizer, arrays, model)
+    values = in_our_order(optimizer, arrays, model.trainable_variables)
     if values is None:
         warnings.warn(
             f"The optimizer begins anew: its state in {file.name} is not that of "
@@ -288,26 +298,3 @@ def _read_optimizer(model, file):
         return
     for variable, value in values:
         variable.assign(read(value))
-
-
-def _in_our_order(optimizer, arrays, model):
-    """[(variable, array)] of an optimizer's state; None if the file's does not fit.
-
-    Keras 3 writes the variables one by one; Keras 2 the count of steps, then each slot of all
-    variables, with or without the learning rate before them.
-    """
-    own = optimizer.variables
-    if [tuple(v.shape) for v in own] == [tuple(a.shape) for _, a in arrays]:
-        return list(zip(own, (a for _, a in arrays)))
-    trained = model.trainable_variables
-    counters = [a for _, a in arrays if a.shape == ()]
-    slots = [a for _, a in arrays if a.shape != ()] if all(v.shape for v in trained) else []
-    ours = [v for v in own if v.shape != ()]
-    n = len(trained)
-    if not n or len(slots) != len(ours) or len(slots) % n or not counters:
-        return None
-    count = len(slots) // n
-    regrouped = [slots[j * n + i] for i in range(n) for j in range(count)]
-    if [tuple(v.shape) for v in ours] != [tuple(a.shape) for a in regrouped]:
-        return None
-    return [(optimizer.variables[0], counters[0]), *zip(ours, regrouped)]

@@ -25,6 +25,7 @@ from minikeras.saving.archive import (
 )
 from minikeras.saving.atomic import temporary_beside, write_atomically
 from minikeras.saving.h5 import H5Reader
+from minikeras.saving.legacy_config import modern, version_of
 from minikeras.saving.state import Loading, explained, read_state, write_state
 from minikeras.saving.walk import walk
 from minikeras.saving.weights import refuse_to_overwrite, require_file
@@ -184,7 +185,12 @@ def is_folder_archive(filepath):
 
 def _from_archive(archive, custom_objects, compile, safe_mode):
     with archive:
-        config = read_json(archive, CONFIG)
+        config, version = read_json(archive, CONFIG), 3
+        if METADATA in archive:
+            version = version_of(read_json(archive, METADATA).get("keras_version", 3))
+        if version < 3:
+            with explained(archive.name):
+                config = modern(config, version)
         if WEIGHTS not in archive:
             raise FileError(f"{archive.name} has no {WEIGHTS}: it is incomplete.")
         with archive.file(WEIGHTS) as source, H5Reader(source, archive.name) as reader:

@@ -1,5 +1,6 @@
 """The variables of a model to and from groups of arrays; what does not fit changes nothing."""
 
+import collections.abc
 import contextlib
 import warnings
 
@@ -43,7 +44,7 @@ def read_state(model, source, name, skip_mismatch=False):
     """
     fitting, problems = [], []
     for path, saveable in walk(model):
-        stored = source.group(group_of(path))
+        stored = _stored(source, path, saveable)
         wrong = difference(saveable, stored)
         if wrong is None:
             fitting.append((path, saveable, stored))
@@ -64,6 +65,48 @@ def read_state(model, source, name, skip_mismatch=False):
     with restored_on_failure(model):
         for path, saveable, stored in fitting:
             load_one(path, saveable, stored, name)
+
+
+def _stored(source, path, saveable):
+    """The arrays of what stands at a path, also as tf-keras writes them."""
+    stored = source.group(group_of(path))
+    if not stored and path:  # attributes that are public now began with an underscore
+        above, slash, name = path.rpartition("/")
+        stored = source.group(group_of(f"{above}{slash}_{name}")) or stored
+    if path == "optimizer" and stored:
+        own = own_variables(saveable) or {}
+        if len(stored) == len(own) - 1 and "1" in stored and stored.shape("1") != ():
+            return _WithRate(stored, own["1"])
+    return stored
+
+
+class _WithRate(collections.abc.Mapping):
+    """The state of an optimizer of tf-keras, which has all but the learning rate.
+
+    Args:
+        stored: the arrays "0", "1", ...
+        rate: the optimizer's learning rate, variable 1 of today.
+    """
+
+    def __init__(self, stored, rate):
+        self.stored, self.rate = stored, rate
+
+    def __iter__(self):
+        return (str(i) for i in range(len(self)))
+
+    def __len__(self):
+        return len(self.stored) + 1
+
+    def shape(self, key):
+        """Shape of an array, which is not read."""
+        return () if key == "1" else self.stored.shape(_before(key))
+
+    def __getitem__(self, key):
+        return self.rate if key == "1" else self.stored[_before(key)]
+
+
+def _before(key):
+    return str(max(0, int(key) - 1))
 
 
 def _never_used(stored):

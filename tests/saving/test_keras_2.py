@@ -33,6 +33,14 @@ class Scaled(L.Layer):
         return {**super().get_config(), "units": self.units}
 
 
+ULP = 400  # 1 / 256 is the distance of numbers of bfloat16 around 1
+KNOWN = {  # what is different here, and why; times 1e-5
+    "model: half": ULP,  # intermediate values in bfloat16 are rounded elsewhere
+    "optimizer: old Nadam": 20,  # had a schedule of momenta of its own
+}
+TWICE = "model: shared.h5"  # such a file has two copies of what is in two models: trained apart
+
+
 def entry(name):
     """(entry, ending) of a file."""
     for ending in (".weights.h5", ".h5", ".keras"):
@@ -47,8 +55,8 @@ def stored(name, prefix):
     return {k.removeprefix(prefix): v for k, v in ARRAYS.items() if k.startswith(prefix)}
 
 
-def close(value, expected, scale=1.0):
-    scale *= max(1.0, float(np.abs(expected).max(initial=0)))
+def close(name, value, expected):
+    scale = KNOWN.get(name, 1) * max(1.0, float(np.abs(expected).max(initial=0)))
     np.testing.assert_allclose(value, expected, rtol=0, atol=1e-5 * scale)
 
 
@@ -72,9 +80,14 @@ def inputs(name):
 @pytest.mark.parametrize("name", [n for n in CONTENTS if " weights." not in n])
 def test_whole_model(name, tmp_path):
     what, _ = entry(name)
-    model, x = loaded(name, tmp_path), inputs(what)
-    close(outputs(model, x), ARRAYS[f"{what}: out"])
-    if f"{what}: losses" not in ARRAYS:
+    x = inputs(what)
+    if name == TWICE:
+        with pytest.warns(UserWarning, match="The optimizer begins anew"):
+            model = loaded(name, tmp_path)
+    else:
+        model = loaded(name, tmp_path)
+    close(what, outputs(model, x), ARRAYS[f"{what}: out"])
+    if f"{what}: losses" not in ARRAYS or name == TWICE:
         return
     y = stored(what, "y ")
     y = y[""] if "" in y else y
@@ -82,17 +95,17 @@ def test_whole_model(name, tmp_path):
     for _ in range(3):
         model.reset_metrics()
         losses.append(model.train_on_batch(x, y, return_dict=True)["loss"])
-    close(np.array(losses), ARRAYS[f"{what}: losses"])
+    close(what, np.array(losses), ARRAYS[f"{what}: losses"])
 
 
 @pytest.mark.parametrize("name", [n for n in CONTENTS if " weights." in n])
 def test_weights(name, tmp_path):
     what, ending = entry(name)
     whole = what.removesuffix(" weights")
-    model, x = loaded(f"{whole}.h5", tmp_path), inputs(whole)
+    model = loaded(whole + (".keras" if f"{whole}.keras" in CONTENTS else ".h5"), tmp_path)
     model.set_weights([w * 0 for w in model.get_weights()])
     path = tmp_path / f"w{ending}"
     path.write_bytes(CONTENTS[name])
     model.load_weights(path)
     expected = f"{what}: out" if f"{what}: out" in ARRAYS else f"{whole}: out"
-    close(outputs(model, x), ARRAYS[expected])
+    close(whole, outputs(model, inputs(whole)), ARRAYS[expected])
