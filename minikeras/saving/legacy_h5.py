@@ -253,7 +253,8 @@ def _in_order(model, stored):
 
 def _by_name(model, stored):
     by_name = {layer.name: layer for layer in _layers(model)}
-    return [(by_name[n], layer_weights(by_name[n]), arrays) for n, arrays in stored if n in by_name], []
+    found = [(by_name[n], arrays) for n, arrays in stored if n in by_name]
+    return [(layer, layer_weights(layer), arrays) for layer, arrays in found], []
 
 
 def _difference(variables, arrays):
@@ -290,6 +291,8 @@ def _read_optimizer(model, file):
     arrays = file.arrays("optimizer_weights")
     if not arrays:
         return
+    if len(arrays) < len(optimizer.variables):  # Keras 2 has nothing of one that scales the loss
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     values = in_our_order(optimizer, arrays, model.trainable_variables)
     if values is None:
         warnings.warn(

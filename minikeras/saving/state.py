@@ -45,6 +45,8 @@ def read_state(model, source, name, skip_mismatch=False):
     fitting, problems = [], []
     for path, saveable in walk(model):
         stored = _stored(source, path, saveable)
+        if stored is None:
+            continue
         wrong = difference(saveable, stored)
         if wrong is None:
             fitting.append((path, saveable, stored))
@@ -68,15 +70,24 @@ def read_state(model, source, name, skip_mismatch=False):
 
 
 def _stored(source, path, saveable):
-    """The arrays of what stands at a path, also as tf-keras writes them."""
+    """The arrays of what stands at a path, also as tf-keras writes them; None: nothing to set."""
     stored = source.group(group_of(path))
     if not stored and path:  # attributes that are public now began with an underscore
         above, slash, name = path.rpartition("/")
         stored = source.group(group_of(f"{above}{slash}_{name}")) or stored
-    if path == "optimizer" and stored:
-        own = own_variables(saveable) or {}
-        if len(stored) == len(own) - 1 and "1" in stored and stored.shape("1") != ():
-            return _WithRate(stored, own["1"])
+    if path.split("/")[0] == "optimizer" and stored:
+        return _of_optimizer(saveable, stored)
+    return stored
+
+
+def _of_optimizer(optimizer, stored):
+    """The state of an optimizer, which tf-keras writes without the learning rate."""
+    own = own_variables(optimizer) or {}
+    inner = getattr(optimizer, "inner_optimizer", None)
+    count = len(own if inner is None else inner.variables)
+    if len(stored) == count - 1 and "1" in stored and stored.shape("1") != ():
+        # one that scales the loss has nothing but its inner one's state, which comes by itself
+        return _WithRate(stored, own["1"]) if inner is None else None
     return stored
 
 

@@ -183,6 +183,92 @@ def test_keras_1(tmp_path):
     np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-4)
 
 
+def of_keras_1(path, class_name, arrays, config=None, shape=(5, 4), backend="tensorflow"):
+    """A file of Keras 1 with one layer."""
+    config = {"class_name": "Sequential", "config": [{"class_name": class_name, "config": {
+        "name": "layer_1", "trainable": True, "batch_input_shape": [None, *shape],
+        "input_dtype": "float32", **config}}]}
+    weights = {f"layer_1_{n}": a for n, a in arrays.items()}
+    keras_2_file(path, config, {"layer_1": weights})
+    with h5py.File(path, "a") as file:
+        file.attrs["keras_version"] = file["model_weights"].attrs["keras_version"] = "1.2.2"
+        file["model_weights"].attrs["backend"] = backend
+    return keras.models.load_model(path)
+
+
+RECURRENT = {"output_dim": 3, "init": "glorot_uniform", "inner_init": "orthogonal",
+             "activation": "tanh", "inner_activation": "hard_sigmoid", "W_regularizer": None,
+             "U_regularizer": None, "b_regularizer": None, "dropout_W": 0.0, "dropout_U": 0.0,
+             "return_sequences": False, "go_backwards": False, "stateful": False, "unroll": False,
+             "consume_less": "cpu", "input_dim": 4, "input_length": None}
+
+
+def gate_arrays(gates):
+    return {f"{kind}_{g}": random(*shape, seed=10 * i + j) for i, g in enumerate(gates)
+            for j, (kind, shape) in enumerate((("W", (4, 3)), ("U", (3, 3)), ("b", (3,))))}
+
+
+def hard(x):
+    return np.clip(0.2 * x + 0.5, 0, 1)
+
+
+def test_lstm_of_keras_1(tmp_path):
+    """Twelve arrays, gate by gate: i, c, f, o."""
+    a = gate_arrays("icfo")
+    config = {**RECURRENT, "forget_bias_init": "one"}
+    model = of_keras_1(tmp_path / "m.h5", "LSTM", a, config)
+    x = random(2, 5, 4, seed=99)
+    h = c = np.zeros((2, 3))
+    for t in range(5):
+        z = {g: x[:, t] @ a[f"W_{g}"] + h @ a[f"U_{g}"] + a[f"b_{g}"] for g in "icfo"}
+        c = hard(z["f"]) * c + hard(z["i"]) * np.tanh(z["c"])
+        h = hard(z["o"]) * np.tanh(c)
+    np.testing.assert_allclose(model.predict(x, verbose=0), h, atol=1e-5)
+
+
+def test_gru_of_keras_1(tmp_path):
+    """Nine arrays: z, r, h; the reset gate is applied before the product."""
+    a = gate_arrays("zrh")
+    model = of_keras_1(tmp_path / "m.h5", "GRU", a, RECURRENT)
+    x = random(2, 5, 4, seed=99)
+    h = np.zeros((2, 3))
+    for t in range(5):
+        at = {g: x[:, t] @ a[f"W_{g}"] + a[f"b_{g}"] for g in "zrh"}
+        z, r = (hard(at[g] + h @ a[f"U_{g}"]) for g in "zr")
+        h = z * h + (1 - z) * np.tanh(at["h"] + (r * h) @ a["U_h"])
+    np.testing.assert_allclose(model.predict(x, verbose=0), h, atol=1e-5)
+
+
+CONVOLUTION = {"nb_filter": 3, "init": "glorot_uniform", "activation": "linear",
+               "border_mode": "valid", "W_regularizer": None, "b_regularizer": None,
+               "activity_regularizer": None, "W_constraint": None, "b_constraint": None,
+               "bias": True}
+
+
+def test_convolution_of_keras_1_on_theano(tmp_path):
+    """Kernels (filters, channels, rows, columns), and a true convolution, which flips them."""
+    a = {"W": random(3, 2, 2, 2), "b": random(3, seed=1)}
+    config = {**CONVOLUTION, "nb_row": 2, "nb_col": 2, "subsample": [1, 1], "dim_ordering": "th"}
+    model = of_keras_1(tmp_path / "m.h5", "Convolution2D", a, config, (2, 4, 4), "theano")
+    assert model.layers[0].data_format == "channels_first"
+    x = random(1, 2, 4, 4, seed=7)
+    flipped = a["W"][:, :, ::-1, ::-1]
+    want = sum(np.einsum("bcij,fc->bfij", x[:, :, i:i + 3, j:j + 3], flipped[:, :, i, j])
+               for i in (0, 1) for j in (0, 1)) + a["b"][:, None, None]
+    np.testing.assert_allclose(model.predict(x, verbose=0), want, atol=1e-5)
+
+
+def test_convolution_of_keras_1_over_sequences(tmp_path):
+    """Kernels (length, 1, channels, filters)."""
+    a = {"W": random(2, 1, 4, 3), "b": random(3, seed=1)}
+    config = {**CONVOLUTION, "filter_length": 2, "subsample_length": 1, "input_dim": 4,
+              "input_length": 5}
+    model = of_keras_1(tmp_path / "m.h5", "Convolution1D", a, config)
+    x = random(2, 5, 4, seed=7)
+    want = x[:, :4] @ a["W"][0, 0] + x[:, 1:] @ a["W"][1, 0] + a["b"]
+    np.testing.assert_allclose(model.predict(x, verbose=0), want, atol=1e-5)
+
+
 # ---------------------------------------------------------------- weights alone
 def small():
     return keras.Sequential([keras.Input((4,)), L.Dense(3, activation="tanh", name="dense"),

@@ -148,7 +148,7 @@ def shared():
     z = keras.Input((4,))
     part = keras.Model(z, L.Dense(2)(inner(z)), name="part")
     dense = L.Dense(3)
-    both = L.Concatenate()([part(x), part(y), inner(x), dense(x), dense(y)])
+    both = L.Concatenate()([part(x), part(y), dense(x), dense(y)])
     return keras.Model([x, y], L.Dense(1)(both))
 
 
@@ -189,6 +189,11 @@ def two_outputs():
 def half():
     return keras.Sequential([
         L.Dense(4, "relu", dtype="mixed_bfloat16", input_shape=(4,)), L.Dense(1, dtype="float32")])
+
+
+def half_scaled():
+    return keras.Sequential([
+        L.Dense(4, "relu", dtype="mixed_float16", input_shape=(4,)), L.Dense(1, dtype="float32")])
 
 
 def own():
@@ -262,8 +267,9 @@ TWINS = {
     "cudnn_both_ways": lambda: L.Bidirectional(L.LSTM(3)),
 }
 WHOLE = {f.__name__: f for f in (
-    sequential, image, shared, frozen, words, transformer, encoder_decoder, two_outputs, half, own,
-    operators, functions, backend, sizes, cudnn_lstm, cudnn_gru, cudnn_both_ways)}
+    sequential, image, shared, frozen, words, transformer, encoder_decoder, two_outputs, half,
+    half_scaled, own, operators, functions, backend, sizes, cudnn_lstm, cudnn_gru,
+    cudnn_both_ways)}
 INPUTS = {"image": [(8, 8, 2)], "shared": [(4,), (4,)], "transformer": [(5, 4)],
           "encoder_decoder": [(5, 4), (3, 4)], "operators": [(6,)], "functions": [(4, 6)],
           "backend": [(6,)], "sizes": [(4, 3)], **dict.fromkeys(TWINS, [(5, 4)])}
@@ -367,7 +373,10 @@ class Taker:
         set_weights(model)
         entry = f"model: {name}"
         options = COMPILED.get(name, lambda: {"loss": "mse"})()
-        model.compile(keras.optimizers.Adam(0.01), **options)
+        optimizer = keras.optimizers.Adam(0.01)
+        if name == "half_scaled":
+            optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
+        model.compile(optimizer, **options)
         if name not in TWINS:
             zipped = () if name == "operators" else (".keras",)  # which cannot hold an Ellipsis
             self.trained(entry, model, (".h5", *zipped))
