@@ -8,7 +8,7 @@ import weakref
 from minikeras import tree
 from minikeras.arrays import NUMPY
 from minikeras.arrays.quiet import quiet, restore
-from minikeras.core.program import homes, passes, workers
+from minikeras.core.program import homes, passes, rewrites, workers
 from minikeras.core.program.emission import Emission
 from minikeras.core.program.flat import Row, flatten
 from minikeras.core.program.storage import Storage, root
@@ -21,7 +21,8 @@ from minikeras.core.tensor import Convertible, Tensor
 from minikeras.kernels.registry import KERNELS
 
 copyto = NUMPY.copyto
-PASSES = ("rewrite", "simplify", "dce", "cse", "tiles", "flat", "slots", "sink", "inplace", "arena")
+PASSES = ("rewrite", "simplify", "dce", "cse", "crop", "tiles", "flat", "slots", "sink",
+          "inplace", "arena")
 
 
 def chosen_passes():
@@ -93,6 +94,8 @@ class Program:
         order = passes.linearize(tracer.nodes, roots, "dce" in self.passes)
         if "cse" in self.passes:
             order = passes.common(order)
+        if "crop" in self.passes:
+            rewrites.crop(order, [real(v) for v in roots])
         assigned = [(variable, real(v)) for variable, v in assigned]
         if "flat" in self.passes:
             order, assigned = flatten(order, assigned)

@@ -1,5 +1,5 @@
 """Better forms of ops, looked for while the forward pass is traced, before it is differentiated:
-the gradients of the better form then come for free."""
+the gradients of the better form then come for free. And of a whole trace: `crop`."""
 
 from minikeras.config import standardize_data_format
 from minikeras.core.program.values import Value
@@ -53,3 +53,72 @@ def better(tracer, op, tensors, static):
         if found is not None:
             return found
     return None
+
+
+# ---------------------------------------------------------------- over a whole trace
+GRADIENTS = {"conv_input_gradient": 0, "conv_kernel_gradient": 1}  # the place of y's gradient
+
+
+def crop(order, roots):
+    """Have convolutions leave out the last rows and columns where pooling passes them over.
+
+    An 11 x 11 result of which pooling by 2 reads 10 x 10 is one sixth of the work for nothing,
+    forward and backward. Changes nodes in place; `roots` are values that are wanted whole.
+    """
+    uses = {}
+    for node in order:
+        for place, v in enumerate(node.inputs):
+            if type(v) is Value:
+                uses.setdefault(id(v), []).append((node, place))
+    wanted = {id(v) for v in roots}
+    for node in order:
+        name = node.kernel.name
+        if name not in ("pool_max", "pool_mean", "pool_mean_gradient"):
+            continue
+        window = node.static["window"]
+        read = tuple(map(min, window.span, window.inputs))
+        if window.padded or read == window.inputs:
+            continue
+        if name == "pool_mean_gradient":
+            found = _gradients_of(node, uses, wanted)
+            if found is not None:
+                _narrow(found, [node], [node.outs[0]], read)
+        else:
+            _crop(node, uses, wanted, read)
+
+
+def _crop(pool, uses, wanted, read):
+    (y,) = pool.inputs
+    if y.node is None or y.node.kernel.name != "conv_forward" or id(y) in wanted:
+        return
+    convolutions, pools, values = [y.node], [pool], [y]
+    for n, _ in uses[id(y)]:
+        if n is pool:
+            continue
+        found = _gradients_of(n, uses, wanted) if n.kernel.name == "pool_max_gradient" else None
+        if found is None or n.static != pool.static:
+            return
+        pools.append(n)
+        values.append(n.outs[0])
+        convolutions += found
+    _narrow(convolutions, pools, values, read)
+
+
+def _gradients_of(node, uses, wanted):
+    """The gradients of convolutions that alone read a node's result; None if they are not alone."""
+    found = uses.get(id(node.outs[0]), ())
+    if id(node.outs[0]) in wanted or any(GRADIENTS.get(n.kernel.name) != i for n, i in found):
+        return None
+    windows = {n.static["window"] for n, _ in found}
+    if any(w.inputs == w.outputs for w in windows):  # these are faster as they are
+        return None
+    return [n for n, _ in found]
+
+
+def _narrow(convolutions, pools, values, read):
+    for n in convolutions:
+        n.static = {**n.static, "window": n.static["window"]._replace(outputs=read)}
+    for n in pools:
+        n.static = {**n.static, "window": n.static["window"]._replace(inputs=read)}
+    for v in values:
+        v.shape = (v.shape[0], *read, v.shape[-1])

@@ -201,7 +201,7 @@ def test_without_passes_bitwise_as_eager(name):
 @pytest.mark.parametrize("one", PASSES)
 @pytest.mark.parametrize("name", STEPS)
 def test_each_pass_alone(name, one):
-    exact = one not in ("rewrite", "tiles")
+    exact = one not in ("rewrite", "crop", "tiles")
     agree(run(name, passes=(one,), tiles=3), run_eagerly(name), *((0, 0) if exact else
                                                                  (1e-4, 1e-5)))
 
@@ -360,6 +360,40 @@ def test_state_along_the_batch(step, expected):
     made = [s for s in states(step, (B, 6))]
     nodes = [s for s in made if s == expected]
     assert nodes, made
+
+
+def cropped(pool, used=False, padding="valid"):
+    """(windows' outputs of the program's convolutions, whether values agree with eager code's)."""
+    k, w = weights((3, 3, 32, 16), (16, 3))
+    x = np.random.default_rng(0).standard_normal((2, 13, 13, 32)).astype("float32")
+
+    def step(x):
+        with keras.GradientTape() as tape:
+            tape.watch(x)
+            h = ops.conv(x, k, padding=padding)
+            y = ops.mean(pool(h), axis=(1, 2)) @ w
+            loss = ops.sum(y ** 2) + (ops.sum(h) if used else 0)
+        return y, *tape.gradient(loss, [x, k, w])
+
+    program = Program(step, [x])
+    for ours, theirs in zip(program(x), step(ops.convert_to_tensor(x))):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-4)
+    return {n.static["window"].outputs for n in program.storage.nodes
+            if n.kernel.name in ("conv_forward", "conv_input_gradient", "conv_kernel_gradient")}
+
+
+def test_convolutions_leave_out_what_pooling_passes_over():
+    assert cropped(lambda h: ops.max_pool(ops.relu(h), 2)) == {(10, 10)}
+    assert cropped(lambda h: ops.average_pool(h, (2, 3), strides=(2, 4))) == {(10, 11)}
+    assert cropped(lambda h: ops.max_pool(h, 4, strides=3)) == {(10, 10)}
+    assert cropped(lambda h: ops.max_pool(h, 2, padding="same")) == {(11, 11)}
+    assert cropped(lambda h: ops.max_pool(h, 3, strides=1)) == {(11, 11)}
+
+
+def test_convolutions_that_something_else_reads_stay_whole():
+    assert cropped(lambda h: ops.max_pool(h, 2), used=True) == {(11, 11)}
+    assert cropped(lambda h: ops.max_pool(h, 2)[:, :1, :1] + ops.max_pool(h, 5)) == {(11, 11)}
+    assert cropped(lambda h: ops.max_pool(h, 2), padding="same") == {(13, 13)}
 
 
 def test_an_lstm_is_sliced_along_the_batch_where_a_step_is_much_work(monkeypatch):
