@@ -42,13 +42,14 @@ homes = Homes()
 class Settings:
     """How often something changed that a traced step may have read.
 
-    `flags` counts changes of variables' `trainable`, `version` those of attributes.
+    `flags` counts changes of variables' `trainable`, `version` those of the optimizer's attributes
+    and of global settings, `touched` those of layers' attributes.
     """
 
-    __slots__ = ("flags", "version")
+    __slots__ = ("flags", "touched", "version")
 
     def __init__(self):
-        self.flags = self.version = 0
+        self.flags = self.touched = self.version = 0
 
 
 settings = Settings()

@@ -4,6 +4,7 @@ from minikeras import dtype_policies, regularizers, tree
 from minikeras.api.registry import public
 from minikeras.core.keras_tensor import KerasTensor
 from minikeras.core.operation import Operation
+from minikeras.core.program.attributes import was_set, watched
 from minikeras.core.scopes import StatelessScope, current_path, state
 from minikeras.core.tensor import Tensor, to_tensor
 from minikeras.core.variable import Variable
@@ -15,10 +16,12 @@ from minikeras.layers.weights import Weights
 from minikeras.metrics.metric import Metric
 from minikeras.random.seed import SeedGenerator
 
+_ABSENT = object()
 NO_QUANTIZATION = "Quantization is not supported by minikeras; layers compute in floating point."
 
 
 @public("layers.Layer", "Layer")
+@watched
 class Layer(Calling, Weights, Configured, Tracker, Operation):
     """State and computation: weights made in `build`, used in `call`.
 
@@ -70,6 +73,7 @@ class Layer(Calling, Weights, Configured, Tracker, Operation):
         return (Layer, *STATE_KINDS)
 
     def __setattr__(self, name, value):
+        before = self.__dict__.get(name, _ABSENT)
         if not (value is None or type(value) in (bool, int, float, str)) or name in self.__dict__:
             if "_own_variables" not in self.__dict__ and isinstance(value, (Layer, Variable)):
                 raise RuntimeError(
@@ -82,6 +86,8 @@ class Layer(Calling, Weights, Configured, Tracker, Operation):
             if isinstance(value, Variable) and not any(v is value for v in self._own_variables):
                 self._own_variables.append(value)
         object.__setattr__(self, name, value)
+        if before is not _ABSENT:
+            was_set(self, name, before, value)
 
     def __delattr__(self, name):
         value = self.__dict__.get(name)

@@ -139,6 +139,33 @@ class Hyper(callbacks.Callback):
         self.model.optimizer.clipnorm = [None, 0.01][epoch % 2]
 
 
+class Anneal(callbacks.Callback):
+    """Sets attributes that layers read: numbers, an activation, a regularizer, a list."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        first, weighted, *_ = self.model.layers
+        weighted.weight = 0.1 * epoch
+        first.activation = [keras.activations.tanh, keras.activations.sigmoid][epoch % 2]
+        if epoch == 2:
+            weighted.parts = [1.0, 2.0]
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.batches_so_far = batch  # which no step reads
+
+
+class Weighted(layers.Layer):
+    weight, parts = 0.0, ()
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.parts, self.calls = 1.0, [3.0], 0
+
+    def call(self, x):
+        self.calls += 1  # of the trace's own making
+        self.add_loss(self.weight * sum(self.parts) * ops.mean(ops.square(x)))
+        return x
+
+
 SGD, Adam = keras.optimizers.SGD, keras.optimizers.Adam
 RECIPES = {
     "plain": lambda: recipe(metrics=["accuracy"]),
@@ -170,6 +197,8 @@ RECIPES = {
         fit=dict(callbacks=[FreezeStatistics()])),
     "weights by callback": lambda: recipe(fit=dict(callbacks=[Shrink()])),
     "hyperparameter by callback": lambda: recipe(epochs=4, fit=dict(callbacks=[Hyper()])),
+    "attributes by callback": lambda: recipe(
+        lambda: dense(Weighted()), epochs=4, fit=dict(callbacks=[Anneal()])),
     "own loss": lambda: recipe(loss=own_loss),
     "own metric": lambda: recipe(metrics=[OwnMetric()]),
     "own step": lambda: recipe(Custom),
@@ -228,6 +257,28 @@ def test_runs_are_bitwise_equal_on_any_number_of_threads(name):
     keras.config.set_threads(None)
     for other in found[1:]:
         compare(found[0], other, 0)
+
+
+def test_attributes_that_change_are_traced_anew_others_are_not():
+    model, _ = trained("attributes by callback", jit_compile=True)
+    compiled = model.train_function.step
+    # tanh and sigmoid, three weights, other parts; what is not read or the step's own is no reason
+    assert sum(compiled.traces.values()) == 4
+    assert model.layers[1].calls == 1 + 1 + 4  # building, the first step op by op, traces
+    model.batches_so_far, before = -1, sum(compiled.traces.values())
+    model.train_on_batch(*(a[:8] for a in data()))
+    assert sum(compiled.traces.values()) == before
+
+
+def test_the_way_back_to_a_known_attribute_is_no_new_trace():
+    model, x = dense(layers.Dropout(0.5)), data()[0]
+    model.compile("sgd", "mse")
+    y = np.zeros((N, 3), "float32")
+    for rate in (0.5, 0.25, 0.5, 0.25, 0.5):
+        model.layers[1].rate = rate
+        model.train_on_batch(x, y)
+        model.train_on_batch(x, y)
+    assert sum(model.train_function.step.traces.values()) == 2
 
 
 def test_evaluate_and_predict_agree_with_eager_code():

@@ -8,7 +8,7 @@ import weakref
 from minikeras import tree
 from minikeras.arrays import NUMPY
 from minikeras.arrays.quiet import quiet, restore
-from minikeras.core.program import homes, passes, rewrites, workers
+from minikeras.core.program import attributes, homes, passes, rewrites, workers
 from minikeras.core.program.emission import Emission
 from minikeras.core.program.flat import Row, flatten
 from minikeras.core.program.storage import Storage, root
@@ -57,6 +57,7 @@ class Program:
         self.passes = chosen_passes() if passes is None else tuple(passes)
         self.threads, self.library, self.lock = threads, NUMPY, threading.Lock()
         self.version, self.flags = settings.version, settings.flags
+        self.touched = settings.touched
         self.inputs = [
             Value(a.shape, a.dtype, NUMPY, array=NUMPY.zeros(a.shape, a.dtype)) for a in arrays]
         self.buffers = [v.array for v in self.inputs]
@@ -73,7 +74,8 @@ class Program:
     def _trace(self, step):
         tracer = state.tracer = Tracer(NUMPY, self.passes)
         try:
-            result = step(*map(Tensor, self.inputs))
+            with attributes.noting():
+                result = step(*map(Tensor, self.inputs))
             leaves = []
             for x in tree.flatten(result):
                 x = x.tensor() if isinstance(x, Convertible) else x
@@ -82,6 +84,7 @@ class Program:
             state.tracer = None
         if tracer.made_variables:
             raise Again
+        self.attributes = attributes.read_by(tracer)
         self.plain = all(type(v) is Value for v in leaves)
         self.leaves, self.pack = leaves, _packer(tree.map_structure(lambda x: 0, result))
         return tracer
@@ -171,6 +174,10 @@ class Program:
             if any(v._trainable != flag for v, flag in self.trainable):
                 return False
             self.flags = settings.flags
+        if self.touched != settings.touched:
+            if not attributes.as_read(self.attributes):
+                return False
+            self.touched = settings.touched
         return True
 
     def __call__(self, *arrays):

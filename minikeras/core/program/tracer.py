@@ -50,6 +50,7 @@ class Tracer:
         self.library, self.passes = library, passes
         self.nodes, self.reads, self.current, self.origins = [], {}, {}, {}
         self.made_variables = False
+        self.attributes, self.wrote = {}, set()  # of layers: what was read, what was set
 
     def __getattr__(self, name):
         if name in KERNELS:
