@@ -301,6 +301,7 @@ class Op:
             return
         if not isinstance(error, (ValueError, TypeError, IndexError)):
             return
+        self._in_the_rules_words(error, tensors, static)
         described = ", ".join(_describe(t) for t in tensors)
         where = sorted({t.device for t in tensors if type(t) is Tensor})
         if len(where) > 1:
@@ -312,6 +313,19 @@ class Op:
             described += "".join(f", {k}={errors.plain(v)}" for k, v in static.items())
         error.args = (f"ops.{self.name}: {error.args[0]} Received: {described}", *error.args[1:])
         error._explained = True
+
+
+    def _in_the_rules_words(self, error, tensors, static):
+        """Where the shapes are at fault, what the shape rule says instead of what a kernel said."""
+        if any(isinstance(t, KerasTensor) for t in tensors):
+            return  # the rule is what failed
+        try:
+            self.specs(tensors, static)
+        except (ValueError, TypeError, IndexError) as e:
+            if e.args:
+                error.args = e.args
+        except Exception:  # the rule needs what these arguments lack: the kernel's words stand
+            return
 
 
 def _describe(t):

@@ -227,6 +227,7 @@ OPS["cholesky"] = _cholesky.op
 
 
 def _symmetric(x):
+    _kernels.square(x)
     other = swapaxes(x, -1, -2)
     if canonical(x.dtype).kind == "c":
         other = OPS["conjugate"](other)

@@ -160,6 +160,17 @@ def test_message(row, mode):
     assert "ops._" not in message  # what the op is made of
 
 
+@pytest.mark.parametrize("row", WRONG, ids=lambda row: " ".join(row[2:])[:50])
+def test_eager_and_symbolic_calls_use_the_same_words(row):
+    def message(convert):
+        with pytest.raises(row[1]) as caught:
+            row[0](convert)
+        return str(caught.value)
+
+    symbolic = message(lambda a: keras.KerasTensor(a.shape, str(a.dtype)))
+    assert message(ops.convert_to_tensor) == symbolic
+
+
 # Values that only eager calls know.
 EAGER = [
     (lambda: ops.bincount(np.array([-1, 2])), ValueError, "ops.bincount", "not negative"),
