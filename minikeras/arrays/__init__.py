@@ -1,5 +1,6 @@
 """Arrays and devices: the only place that knows whether NumPy or CuPy is at work."""
 
+from minikeras.arrays.ahead import copied_ahead
 from minikeras.arrays.blas import one_blas_thread
 from minikeras.arrays.device import (
     Device,
@@ -29,6 +30,7 @@ __all__ = [
     "Placeholder",
     "asarray",
     "convert",
+    "copied_ahead",
     "cupy",
     "current_device",
     "default_device",

@@ -7,6 +7,7 @@ import numpy as np
 
 from minikeras import callbacks as callbacks_module
 from minikeras import config, dtype_policies, metrics, ops, optimizers, tree
+from minikeras.arrays import copied_ahead
 from minikeras.core import serialization
 from minikeras.core.gradient import GradientTape
 from minikeras.core.tensor import Tensor
@@ -419,7 +420,7 @@ class Trainer:
 
     def _train_epoch(self, source, epoch, callbacks, first=0):
         logs = self.get_metrics_result() if first else None
-        batches_of_epoch = source.epoch(epoch, first)
+        batches_of_epoch = copied_ahead(source.epoch(epoch, first), self._check_targets)
         with whole_steps(self.train_function) as train:
             for step, batches in groups(batches_of_epoch, self.steps_per_execution, first):
                 callbacks.on_train_batch_begin(step)
@@ -468,7 +469,8 @@ class Trainer:
         self.stop_evaluating = False
         logs = {}
         callbacks.on_test_begin()
-        for step, batches in groups(source.epoch(), self.steps_per_execution):
+        batches_of_data = copied_ahead(source.epoch(), self._check_targets)
+        for step, batches in groups(batches_of_data, self.steps_per_execution):
             callbacks.on_test_batch_begin(step)
             for batch in batches:
                 logs = self.test_function(batch)
@@ -503,7 +505,7 @@ class Trainer:
         self.stop_predicting = False
         collected = None
         callbacks.on_predict_begin()
-        for step, batches in groups(source.epoch(), self.steps_per_execution):
+        for step, batches in groups(copied_ahead(source.epoch()), self.steps_per_execution):
             callbacks.on_predict_batch_begin(step)
             for batch in batches:
                 outputs = self.predict_function(batch)

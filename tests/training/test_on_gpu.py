@@ -1,4 +1,4 @@
-"""Training on a GPU: nothing waits for it inside a step, and only the batch is copied to it.
+"""Training on a GPU: nothing waits for it inside a step, and the batch is there before the step.
 
 Runs on the stand-in for CuPy, which counts copies and waits.
 """
@@ -80,7 +80,7 @@ def test_fit_waits_only_where_values_are_shown(gpu, digits, verbose, capsys):
         model.fit(x, y, batch_size=8, epochs=2, verbose=verbose, callbacks=[counts])
     assert len(counts.steps) == 6
     for step in counts.steps:
-        assert (step.h2d, step.d2h, step.sync) == (2, 0, 0)
+        assert (step.h2d, step.d2h, step.sync) == (0, 0, 0)
     assert seen.h2d == 12
     assert seen.sync == 4  # loss and accuracy, at the end of each epoch
 
@@ -115,6 +115,34 @@ def test_predict_and_evaluate_copy_their_results_alone_back(gpu, digits):
         result = model.predict(x, batch_size=8, verbose=0)
     assert (seen.h2d, seen.d2h) == (3, 3)
     assert isinstance(result, np.ndarray) and result.shape == (24, 10)
+
+
+def test_batches_are_on_the_gpu_ahead_of_their_step(gpu, digits):
+    x, y = digits
+    asked, begun = [], []
+
+    def batches():
+        for i in range(0, 24, 4):
+            asked.append(len(begun))
+            yield x[i : i + 4], y[i : i + 4]
+
+    class Begin(callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            begun.append(batch)
+
+    compiled(article()).fit(batches(), epochs=1, verbose=0, callbacks=[Begin()])
+    assert asked == [0, 0, 0, 1, 2, 3]  # two are on their way while a step runs
+
+
+def test_wrong_labels_are_named_before_their_step(gpu, digits):
+    x, y = digits
+    y = np.where(np.arange(24) == 20, 10, y)
+    model = compiled(article())
+    with pytest.raises(ValueError, match=r"from 0 to 9.*Received: \[10\]"):
+        model.fit(x, y, batch_size=8, verbose=0, shuffle=False)
+    assert int(model.optimizer.iterations) == 2
+    with pytest.raises(ValueError, match="from 0 to 9"):
+        model.evaluate(x, y, batch_size=8, verbose=0)
 
 
 def test_gpu_and_cpu_train_the_same_weights(fakecupy, digits):
