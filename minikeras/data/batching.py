@@ -122,7 +122,7 @@ def _leaf(data, name):
     if isinstance(data, (numbers.Number, np.generic)):
         return np.asarray(data)
     if hasattr(data, "to_numpy"):  # pandas and its like
-        return _from_frame(data)
+        return _from_frame(data, name)
     if hasattr(data, "tocsr"):
         return SparseRows(data.tocsr())
     if type(data).__module__.split(".")[0] == "h5py":
@@ -136,13 +136,21 @@ def _leaf(data, name):
     )
 
 
-def _from_frame(data):
+def _from_frame(data, name):
     """A DataFrame as a matrix, a Series as a column."""
     array = np.asarray(data.to_numpy())
     columns = getattr(data, "dtypes", array.dtype)
     columns = list(columns) if hasattr(columns, "__iter__") else [columns]
     if array.dtype == object and all(getattr(c, "kind", "O") in "biuf" for c in columns):
         array = data.to_numpy(dtype="float64")  # bools beside numbers, columns that may miss values
+    wrong = [c for c, kind in zip(getattr(data, "columns", ()), columns)
+             if getattr(kind, "kind", "O") not in "biufc"]
+    if array.dtype == object and wrong:
+        raise ValueError(
+            f"The columns {wrong} of `{name}` hold no numbers and cannot be fed to a model. "
+            "Encode them (StringLookup, IntegerLookup, TextVectorization, pandas.get_dummies) or "
+            f"leave them out. Received: {name} of dtypes {[str(c) for c in columns]}"
+        )
     return array[:, None] if array.ndim == 1 else array
 
 

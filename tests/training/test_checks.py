@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas
 import pytest
 
 import minikeras as keras
@@ -301,6 +302,13 @@ def test_ragged(model, kind):
 def test_objects(model):
     refused(lambda: model.fit(np.array([None, 1.0]), np.zeros(2, int), verbose=0), "`x`",
             "objects (NoneType)")
+
+
+def test_columns_without_numbers_are_named(model):
+    frame = pandas.DataFrame({"a": [1.0, 2.0], "city": ["Rome", "Oslo"], "b": [True, False],
+                              "kind": pandas.Categorical(["u", "v"])})
+    refused(lambda: model.fit(frame, np.zeros(2, int), verbose=0), "['city', 'kind'] of `x`",
+            "get_dummies")
 
 
 def test_dates(model):

@@ -212,6 +212,26 @@ def test_pandas():
     np.testing.assert_array_equal(model.predict(frame, verbose=0), want.predict(X, verbose=0))
 
 
+@pytest.mark.parametrize("columns", [
+    lambda f: f.astype("Float32"), lambda f: f.astype("float64"),
+    lambda f: f.assign(a=f["a"].astype("Float64"), b=f["b"].astype("float32")),
+], ids=["nullable", "wide", "mixed"])
+@pytest.mark.parametrize("labels", ["int8", "Int64", "category", "float32"])
+def test_columns_of_every_kind_of_number(columns, labels):
+    frame = columns(pandas.DataFrame(X, columns=list("abcd")))
+    model, want = classifier(), classifier()
+    model.fit(frame, pandas.Series(Y).astype(labels), shuffle=False, verbose=0)
+    want.fit(X, Y, shuffle=False, verbose=0)
+    assert_same_weights(model, want)
+
+
+def test_missing_values_of_a_frame_are_nan_and_whole_numbers_beside_bools_are_numbers():
+    frame = pandas.DataFrame({"a": pandas.array([1, None, 3], "Int64"), "b": [True, False, True]})
+    model = keras.Sequential([keras.Input((2,)), layers.Identity()])
+    np.testing.assert_array_equal(
+        model.predict(frame, verbose=0), [[1, 1], [np.nan, 0], [3, 1]])
+
+
 def test_pandas_columns_as_inputs_by_name():
     inputs = {name: keras.Input((1,), name=name) for name in "ab"}
     model = keras.Model(inputs, layers.Dense(1)(layers.Concatenate()(list(inputs.values()))))
@@ -290,19 +310,22 @@ def resident():
 
 
 def test_a_memory_map_is_not_read_whole(tmp_path):
-    samples = 1 << 16
+    samples, features = 1 << 18, 1 << 16
     path = tmp_path / "big.bin"
     with open(path, "wb") as file:
-        file.truncate(samples * 4096 * 4)  # 1 GiB of zeros that take no place on the disk
-    x = np.memmap(path, "float32", "r", shape=(samples, 4096))
+        file.truncate(samples * features * 4)  # 64 GiB of zeros that take no place on the disk
+    x = np.memmap(path, "float32", "r", shape=(samples, features))
     y = np.zeros((samples, 1), "float32")
-    model = keras.Sequential([keras.Input((4096,)), layers.Dense(1)])
+    model = keras.Sequential([keras.Input((features,)), layers.Dense(1)])
     model.compile("sgd", "mse")
     model.predict(x[:8], verbose=0)
     weights, before = model.get_weights(), resident()
     model.get_layer(index=0).bias.assign([1.0])
     model.fit(x, y, batch_size=4, steps_per_epoch=3, validation_split=0.5, validation_steps=2,
               verbose=0)
+    model.fit(x, y, batch_size=4, steps_per_epoch=3, shuffle="batch", class_weight={0: 2.0},
+              verbose=0)
+    model.evaluate(x, y, batch_size=4, steps=3, verbose=0)
     model.predict(x, batch_size=4, steps=3, verbose=0)
     assert resident() - before < 64 << 20
     assert weights_differ(model, weights)

@@ -199,7 +199,7 @@ def test_fit_in_a_thread_of_its_own():
 
 
 # ---------------------------------------------------------------- threads
-def in_threads(function, count=20):
+def in_threads(function, count=100):
     """function(i) of every i, each in a thread, all begun at once; their results."""
     results, errors = [None] * count, []
     barrier = threading.Barrier(count)
@@ -221,13 +221,13 @@ def in_threads(function, count=20):
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_on_batch", "__call__"])
-def test_twenty_threads_predict(method):
+def test_a_hundred_threads_predict(method):
     model = keras.Sequential([
         keras.Input((8, 8, 1)), layers.Conv2D(4, 3, activation="relu"), layers.MaxPooling2D(),
         layers.BatchNormalization(), layers.Flatten(), layers.Dropout(0.5),
         layers.Dense(3, activation="softmax")])
     rng = np.random.default_rng(0)
-    inputs = [rng.random((16 + i, 8, 8, 1), "float32") for i in range(20)]
+    inputs = [rng.random((16 + i, 8, 8, 1), "float32") for i in range(100)]
     want = [model(x).numpy() for x in inputs]
     options = {"verbose": 0} if method == "predict" else {}
     got = in_threads(lambda i: [np.asarray(getattr(model, method)(inputs[i], **options))
@@ -242,7 +242,7 @@ def test_twenty_threads_train_models_of_their_own():
     want = classifier()
     want.fit(X, Y, batch_size=8, epochs=3, shuffle=False, verbose=0)
     in_threads(lambda i: models[i].fit(
-        X, Y, batch_size=8, epochs=3, shuffle=False, verbose=0))
+        X, Y, batch_size=8, epochs=3, shuffle=False, verbose=0), 20)
     for model in models:
         assert_same_weights(model, want)
 
