@@ -93,25 +93,70 @@ class H5Reader:
         found = self._arrays.get(path)
         if found is None:
             with reading(self.name):
-                found = self.file[path]
-                if not isinstance(found, h5py.Dataset):
-                    raise FileError(
-                        f"{self.name}: '{path}' is a group where an array is expected.")
-                check(found, self.name)
-            self._arrays[path] = found
+                found = self._open(path)
+            if found is None:
+                raise FileError(f"{self.name}: '{path}' is a group where an array is expected.")
         return found
+
+    def _open(self, path):
+        found = h5py.h5o.open(self.file.id, path.encode("utf-8", "surrogateescape"))
+        if not isinstance(found, h5py.h5d.DatasetID):
+            return None
+        return self._arrays.setdefault(path, StoredArray(found, path, self.name))
 
     def stored_bytes(self):
         """Bytes of all arrays, as far as what is stored can account for them."""
         total = 0
         with reading(self.name):
             for path, inside in self.members.items():
-                found = None if inside or not path else self.file[path]
-                if isinstance(found, h5py.Dataset):
-                    check(found, self.name)
-                    self._arrays[path] = found
-                    total += size_of(found)
+                found = None if inside or not path else self._open(path)
+                total += found.nbytes if found is not None else 0
         return total
+
+
+class StoredArray:
+    """An array in a file: plain numbers in the file itself, no larger than they can be.
+
+    Args:
+        identifier: what the HDF5 library knows it by.
+        path, name: its path, and the file's name, for messages.
+    """
+
+    def __init__(self, identifier, path, name):
+        self.id, self.path, self.name = identifier, path, name
+        self.shape, self.dtype = identifier.shape, identifier.dtype
+        self.nbytes = math.prod(self.shape) * self.dtype.itemsize
+        self._check()
+
+    def _check(self):
+        if self.dtype.kind not in NUMBERS and not (self.dtype == "V2" and self._is_bfloat16()):
+            raise FileError(
+                f"{self.name}: the array '{self.path}' holds {self.dtype} where numbers are "
+                "expected; it is not read."
+            )
+        plan = self.id.get_create_plist()
+        if plan.get_layout() == h5py.h5d.VIRTUAL or plan.get_external_count():
+            raise FileError(
+                f"{self.name}: the array '{self.path}' has its data in another file, which is not "
+                "read.")
+        stored = self.id.get_storage_size()
+        if self.nbytes > (stored * EXPANSION + SMALL if plan.get_nfilters() else stored):
+            raise FileError(
+                f"{self.name}: the array '{self.path}' of shape {tuple(self.shape)} would take "
+                f"{self.nbytes} bytes, but the file has {stored} bytes for it. It is damaged, or "
+                "made to fill the memory."
+            )
+
+    def _is_bfloat16(self):
+        return h5py.Dataset(self.id).attrs.get("dtype") in ("bfloat16", b"bfloat16")
+
+    def read(self):
+        """The values."""
+        value = np.empty(self.shape, self.dtype)
+        if value.size:
+            with reading(self.name):
+                self.id.read(h5py.h5s.ALL, h5py.h5s.ALL, value)
+        return value.view(BFLOAT16) if value.dtype == "V2" else value
 
 
 def check_heaps(source, name):
@@ -175,44 +220,7 @@ class StoredArrays(collections.abc.Mapping):
         return self._array(key).shape
 
     def __getitem__(self, key):
-        found = self._array(key)
-        with reading(self.reader.name):
-            return read(found)
-
-
-def check(dataset, name):
-    """FileError if an array is not plain numbers in the file itself, or too large for it."""
-    dtype, plan = dataset.dtype, dataset.id.get_create_plist()
-    if dtype.kind not in NUMBERS and not (dtype == "V2" and _is_bfloat16(dataset)):
-        raise FileError(
-            f"{name}: the array '{dataset.name}' holds {dtype} where numbers are expected; it is "
-            "not read."
-        )
-    if plan.get_layout() == h5py.h5d.VIRTUAL or plan.get_external_count():
-        raise FileError(
-            f"{name}: the array '{dataset.name}' has its data in another file, which is not read.")
-    size, stored = size_of(dataset), dataset.id.get_storage_size()
-    if size > (stored * EXPANSION + SMALL if plan.get_nfilters() else stored):
-        raise FileError(
-            f"{name}: the array '{dataset.name}' of shape {tuple(dataset.shape)} would take {size} "
-            f"bytes, but the file has {stored} bytes for it. It is damaged, or made to fill the "
-            "memory."
-        )
-
-
-def _is_bfloat16(dataset):
-    return dataset.attrs.get("dtype") in ("bfloat16", b"bfloat16")
-
-
-def size_of(dataset):
-    """Bytes of an array in memory."""
-    return math.prod(dataset.shape or ()) * dataset.dtype.itemsize
-
-
-def read(dataset):
-    """The values of an array."""
-    value = np.asarray(dataset[()])
-    return value.view(BFLOAT16) if value.dtype == "V2" else value
+        return self._array(key).read()
 
 
 def write_group(file, path, arrays, name=None):

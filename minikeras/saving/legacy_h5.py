@@ -16,9 +16,9 @@ from minikeras.core import serialization
 from minikeras.errors import FileError
 from minikeras.saving.archive import parse_json
 from minikeras.saving.atomic import write_atomically
-from minikeras.saving.h5 import H5Reader, read, write_array
+from minikeras.saving.h5 import H5Reader, write_array
 from minikeras.saving.legacy_config import compile_arguments, legacy, modern, version_of
-from minikeras.saving.legacy_layouts import converted
+from minikeras.saving.legacy_layouts import converted, value_of
 from minikeras.saving.legacy_optimizer import in_our_order
 from minikeras.saving.state import Loading, explained, listed, restored_on_failure
 
@@ -236,7 +236,7 @@ def read_weights(model, file, group, by_name=False, skip_mismatch=False):
         warnings.warn(f"Of {file.name}, this was left out: {listed(problems)}", stacklevel=4)
     with restored_on_failure(model):
         for variable, array in found:
-            variable.assign(array if isinstance(array, np.ndarray) else read(array))
+            variable.assign(value_of(array))
 
 
 def _in_order(model, stored):
@@ -300,4 +300,4 @@ def _read_optimizer(model, file):
             f"{type(optimizer).__name__}.", stacklevel=4)
         return
     for variable, value in values:
-        variable.assign(read(value))
+        variable.assign(value_of(value))

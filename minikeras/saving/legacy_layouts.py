@@ -7,7 +7,7 @@ shapes of today's variables, cell by cell.
 import numpy as np
 
 from minikeras.api import namespaces
-from minikeras.saving.h5 import read
+from minikeras.saving.h5 import StoredArray
 from minikeras.saving.walk import walk
 
 GATES = {"LSTMCell": 4, "GRUCell": 3}
@@ -70,7 +70,7 @@ def _of_cell(cell, variables, arrays):
 def _of_first_version(name, arrays, gates):
     """Keras 1 has the kernel, recurrent kernel and bias of each gate as arrays."""
     each = len(arrays) // gates
-    values = [read(a) for _, a in arrays]
+    values = [value_of(a) for _, a in arrays]
     return [(arrays[part][0], np.concatenate(
         [values[each * gate + part] for gate in FIRST_ORDER[name]], axis=-1))
         for part in range(each)]
@@ -78,7 +78,7 @@ def _of_first_version(name, arrays, gates):
 
 def _of_cudnn(name, arrays, gates):
     """cuDNN's matrices are transposed gate by gate, and each gate has two biases."""
-    kernel, recurrent, bias = (read(a) for _, a in arrays)
+    kernel, recurrent, bias = (value_of(a) for _, a in arrays)
     blocks = [b.reshape(b.shape[::-1]).T for b in np.split(kernel, gates, axis=1)]
     squares = [b.T for b in np.split(recurrent, gates, axis=1)]
     bias = bias.reshape(2, -1)
@@ -95,11 +95,11 @@ def _of_kernel(layer, variable, named, backend):
     if rank < 1:
         return named
     if len(array.shape) == rank + 3 and array.shape[1] == 1:  # images of one column
-        array = read(array)[:, 0] if not isinstance(array, np.ndarray) else array[:, 0]
+        array = value_of(array)[:, 0]
     if tuple(array.shape) != wanted and _outputs_first(tuple(array.shape)) == wanted:
-        array = np.moveaxis(_value(array), (0, 1), (-1, -2))
+        array = np.moveaxis(value_of(array), (0, 1), (-1, -2))
     if backend == "theano":
-        array = np.flip(_value(array), axis=tuple(range(rank)))
+        array = np.flip(value_of(array), axis=tuple(range(rank)))
     return name, array
 
 
@@ -107,5 +107,6 @@ def _outputs_first(shape):
     return (*shape[2:], shape[1], shape[0])
 
 
-def _value(array):
-    return array if isinstance(array, np.ndarray) else read(array)
+def value_of(array):
+    """The values of an array of a file, or of one that is converted already."""
+    return array.read() if isinstance(array, StoredArray) else array

@@ -71,6 +71,6 @@ def _product(optimizer, counters):
     """Nadam's product of momenta, which Keras 2 does not write: it follows from the steps."""
     if type(optimizer).__name__ != "Nadam":
         return []
-    steps = np.arange(1, int(counters[0][()]) + 1)
+    steps = np.arange(1, int(counters[0].read()) + 1)
     momenta = optimizer.beta_1 * (1 - 0.5 * DECAY**steps)
     return [(optimizer.variables[-1], np.prod(momenta).astype("float32"))]
