@@ -22,6 +22,7 @@ class Case:
         predict: samples a call of `predict`, a multiple of `batch`.
         compile: arguments of `model.compile`.
         eager: whether the package under test runs eagerly (its peers never do).
+        serve: whether calls with one sample are measured too.
     """
 
     build: Callable
@@ -31,6 +32,12 @@ class Case:
     predict: int
     compile: dict = field(default_factory=dict)
     eager: bool = False
+    serve: bool = False
+
+    @property
+    def measures(self):
+        """What is measured of the case."""
+        return ("train", "predict", "call", "one") if self.serve else ("train", "predict")
 
     def arrays(self):
         """Returns training inputs, training targets and the inputs of `predict`."""
@@ -231,7 +238,7 @@ CASES = {
     "unet": Case(unet, pixels, 16, 10, 320, CLASSIFY),
     "towers": Case(towers, pairs, 128, 100, 12800, dict(optimizer="adam",
                                                          loss="binary_crossentropy")),
-    "tiny": Case(tiny, table, 32, 400, 12800, dict(optimizer="sgd", loss="mse")),
+    "tiny": Case(tiny, table, 32, 400, 12800, dict(optimizer="sgd", loss="mse"), serve=True),
 }
 
 

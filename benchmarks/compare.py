@@ -122,7 +122,7 @@ def run_case(name, libraries, rounds):
         for who in list(workers):
             answered(who, workers[who].ask("warm"))
         for number in range(rounds):
-            for measure in ("train", "predict"):
+            for measure in CASES[name].measures:
                 for who in rotated(list(workers), number):
                     answer = workers[who].ask(measure)
                     if answered(who, answer):

@@ -30,6 +30,8 @@ def digits(value):
 MEASURES = {
     "train": Measure("train, ms/step", digits),
     "predict": Measure("predict, samples/s", lambda us: f"{1e6 / us:.0f}"),
+    "call": Measure("model(one sample), calls/s", lambda us: f"{1e6 / us:.0f}"),
+    "one": Measure("predict(one sample), calls/s", lambda us: f"{1e6 / us:.0f}"),
     "numpy": Measure("import numpy alone, ms", digits),
     "import": Measure("import over NumPy, ms", digits),
     "first": Measure("first step done, s", digits),

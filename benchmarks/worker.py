@@ -1,7 +1,7 @@
 """A process that holds one case under one library and runs timed slices of it on demand.
 
-Started by `compare`; reads one word a line on stdin (`build`, `warm`, `train`, `predict`) and
-answers one JSON object a line on stdout.
+Started by `compare`; reads one word a line on stdin (`build`, `warm`, or a measure: `train`,
+`predict`, `call`, `one`) and answers one JSON object a line on stdout.
 
     python -m benchmarks.worker --package minikeras --case article32 [--eager]
 """
@@ -15,6 +15,8 @@ import signal
 import sys
 import time
 import traceback
+
+import numpy as np
 
 from benchmarks.cases import CASES, compiled
 
@@ -44,7 +46,7 @@ def epoch_timer(keras):
 
 
 class Session:
-    """One case under one package: `build`, then `warm`, then slices of `train` and `predict`."""
+    """One case under one package: `build`, then `warm`, then slices of the measures."""
 
     def __init__(self, package, case, eager):
         self.package, self.case, self.eager = package, CASES[case], eager
@@ -52,7 +54,7 @@ class Session:
     def build(self):
         """Imports the package, builds the model and its data; or says what is missing."""
         try:
-            keras = importlib.import_module(self.package)
+            self.keras = keras = importlib.import_module(self.package)
             self.model = compiled(keras, self.case, self.eager)
             self.timer = epoch_timer(keras)
         except MISSING as error:
@@ -99,6 +101,25 @@ class Session:
         return {"value": 1e6 * (time.perf_counter() - begin) / samples, "samples": samples}
 
 
+    def call(self):
+        """Microseconds a call of the model with one sample, until the numbers are there."""
+        return self._calls(lambda x: np.asarray(self.keras.ops.convert_to_numpy(self.model(x))))
+
+    def one(self):
+        """Microseconds a call of `predict` with one sample."""
+        return self._calls(lambda x: self.model.predict(x, verbose=0))
+
+    def _calls(self, run):
+        x = self.inputs[:1]
+        for _ in range(5):
+            run(x)
+        begin, calls = time.perf_counter(), 0
+        while time.perf_counter() - begin < PREDICT_SECONDS:
+            run(x)
+            calls += 1
+        return {"value": 1e6 * (time.perf_counter() - begin) / calls, "calls": calls}
+
+
 def describe(error):
     """Returns `Type: first line` of an exception."""
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
@@ -134,11 +155,9 @@ def main():
     options = parser.parse_args()
     answers = claim_stdout()
     session = Session(options.package, options.case, options.eager)
-    commands = {"build": session.build, "warm": session.warm,
-                "train": session.train, "predict": session.predict}
     for line in sys.stdin:
         try:
-            answer = commands[line.strip()]()
+            answer = getattr(session, line.strip())()
         except Exception as error:  # whatever the library raises is this command's answer
             traceback.print_exc()
             answer = {"failed": describe(error)}

@@ -86,8 +86,7 @@ class Layer(Calling, Weights, Configured, Tracker, Operation):
             if isinstance(value, Variable) and not any(v is value for v in self._own_variables):
                 self._own_variables.append(value)
         object.__setattr__(self, name, value)
-        if before is not _ABSENT:
-            was_set(self, name, before, value)
+        was_set(self, name, before, value)
 
     def __delattr__(self, name):
         value = self.__dict__.get(name)

@@ -168,6 +168,8 @@ class Functional(Function, Model):
                     x._keras_mask = m
         return self._run_flat(flat, training)
 
+    _graph_call = call
+
     def _run_flat(self, flat, training=None):
         """The outputs; `training`, if it is set, is told to all layers, whatever they were told
         when the graph was made."""

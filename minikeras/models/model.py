@@ -15,6 +15,7 @@ from minikeras.core.tensor import Tensor
 from minikeras.layers.building import clean_state, lock
 from minikeras.layers.call_spec import shapes_of, tensor_arguments
 from minikeras.layers.layer import Layer
+from minikeras.models.serving import served
 from minikeras.training.trainer import Trainer
 
 
@@ -39,6 +40,7 @@ class Model(Trainer, Layer):
     """
 
     _open_ended = True
+    _graph_call = None  # the `call` that runs a graph of layers, where a class has one
 
     def __new__(cls, *args, **kwargs):
         if cls is Model and functional_arguments(args, kwargs):
@@ -55,6 +57,13 @@ class Model(Trainer, Layer):
             return
         Layer.__init__(self, *args, **kwargs)
         Trainer.__init__(self)
+
+    def __call__(self, *args, **kwargs):
+        if type(self).call is type(self)._graph_call:
+            outputs = served(self, args, kwargs)
+            if outputs is not None:
+                return outputs
+        return super().__call__(*args, **kwargs)
 
     def call(self, *args, **kwargs):
         """Compute outputs from inputs; subclasses define it."""

@@ -42,7 +42,7 @@ class Trainer:
 
     def __getstate__(self):
         steps = dict.fromkeys(FUNCTIONS.values())  # made anew, for the copy
-        return {**self.__dict__, **steps, "_training": None}
+        return {**self.__dict__, **steps, "_training": None, "_serving": None}
 
     # ------------------------------------------------------------ compile
     def compile(

@@ -18,7 +18,7 @@ def watched(cls):
 
 
 def was_set(instance, name, before, value):
-    """An attribute that was there has been set."""
+    """An attribute has been set."""
     if state.tracer is not None:
         state.tracer.wrote.add((id(instance), name))
     elif before is not value:

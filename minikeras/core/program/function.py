@@ -46,10 +46,14 @@ class Compiled:
             return self.function(*args)
         arrays = []
         try:
-            signature = _signature(args, arrays)
-            program = self._find(signature)
+            signature = signature_of_arrays(args, arrays)
         except TypeError:  # an argument that cannot be hashed, an array on a GPU
             return self.function(*args)
+        return self.run(signature, args, arrays)
+
+    def run(self, signature, args, arrays):
+        """The function's result for arguments of a signature that hold these arrays."""
+        program = self._find(signature)
         if program is not None:
             return self._replay(program, args, arrays)
         if signature in self.eager:
@@ -142,7 +146,7 @@ class Compiled:
         return [p.report() for known in self.programs.values() for p in known]
 
 
-def _signature(x, arrays):
+def signature_of_arrays(x, arrays):
     """A hashable key for a structure; its arrays are appended to `arrays`."""
     kind = type(x)
     if kind is Tensor:
@@ -156,13 +160,13 @@ def _signature(x, arrays):
         arrays.append(x)
         return x.shape, x.dtype
     if kind is tuple or kind is list:
-        return kind, *[_signature(v, arrays) for v in x]
+        return kind, *[signature_of_arrays(v, arrays) for v in x]
     if kind is dict:
-        return kind, *[(k, _signature(x[k], arrays)) for k in x]
+        return kind, *[(k, signature_of_arrays(x[k], arrays)) for k in x]
     if isinstance(x, Convertible):
         return id(x)
     if hasattr(x, "_fields") and isinstance(x, tuple):
-        return kind, *[_signature(v, arrays) for v in x]
+        return kind, *[signature_of_arrays(v, arrays) for v in x]
     hash(x)
     return kind, x
 

@@ -65,9 +65,9 @@ class Program:
         self.size = _batch(self.inputs)
         order, outputs, assigned = self._simplified(tracer)
         self._plan(order, outputs, assigned, tracer, tiles)
+        self.replays = self.emissions = 0
         self._emit()
         self.seconds = time.perf_counter() - begin
-        self.replays = 0
         _programs.add(self)
 
     # ------------------------------------------------------------ making
@@ -139,6 +139,7 @@ class Program:
 
     def _emit(self):
         """Give the variables that are written homes, plan the memory, write the calls down."""
+        self.emissions += 1
         for variable in self.written:
             variable.settle() if isinstance(variable, Row) else homes.settle(variable)
         held = {id(v): v for v in self.read}
