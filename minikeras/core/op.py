@@ -21,7 +21,7 @@ from minikeras.arrays.quiet import quiet, restore
 from minikeras.core.keras_tensor import GraphNode, KerasTensor, keras_tensors
 from minikeras.core.operation import Operation
 from minikeras.core.operators import OPS
-from minikeras.core.scopes import state
+from minikeras.core.scopes import auto_name, state
 from minikeras.core.tensor import Convertible, Tensor, to_tensor
 from minikeras.dtypes import Spec
 from minikeras.kernels import contraction, elementwise, reduction, registry, scalar, shaping
@@ -382,7 +382,7 @@ class OpCall(Operation):
     """An op in a functional graph; called with the arguments of that place."""
 
     def __init__(self, op, name=None):
-        super().__init__(name=name or op.name)
+        super().__init__(name=name or auto_name(op.name.removeprefix("_")))
         self.op = op
 
     def call(self, *args, **kwargs):

@@ -152,3 +152,12 @@ def test_inputs_and_outputs_of_its_first_call():
 def test_an_operation_without_call():
     with pytest.raises(NotImplementedError, match="Operation must define `call`"):
         keras.Operation()(1.0)
+
+
+def test_ops_in_a_graph_are_numbered():
+    keras.utils.clear_session()
+    x = keras.KerasTensor((None, 2))
+    y = ops.exp(x + 1) + 2
+    z = ops.cholesky(ops.matmul(y, ops.transpose(y)) + 3)
+    names = [t._keras_history.operation.name for t in (y, y + x, z, ops.abs(z))]
+    assert names == ["add_1", "add_3", "cholesky", "absolute"]
