@@ -93,6 +93,8 @@ row("celu", lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(x / alpha)), r(
 row("squareplus", lambda x, b: (x + np.sqrt(x**2 + b)) / 2, r(5), b=2, dtypes_=FLOATS)
 row("hard_shrink", lambda x, threshold: np.where(np.abs(x) > threshold, x, 0), r(5), threshold=0.2)
 row("threshold", threshold, r(5), 0.3, 7.0, dtypes_=FLOATS)
+row("threshold", threshold, r(2, 0, 3), 0.3, 7.0, dtypes_=FLOATS)
+row("threshold", threshold, np.array(0.3), 0.2, -1.0, dtypes_=FLOATS)
 row("glu", glu, r(3, 4))
 row("glu", glu, r(4, 3), axis=0, unknown_=(1,), dtypes_=FLOATS)
 for name, want in {"softmax": scipy.special.softmax,

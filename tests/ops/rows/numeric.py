@@ -63,6 +63,7 @@ whole("fmin", np.fmin, np.array([np.nan, 1.0, np.nan]), np.array([2.0, np.nan, n
 whole("fmod", np.fmod, i(5, low=-9), i(5, low=1), tol_=0)
 row("heaviside", np.heaviside, np.array([0.0, -1.0, 0.0]), r(3), grad_=False, dtypes_=())
 whole("nextafter", np.nextafter, r(3), r(3, seed=1), dtypes_=(), tol_=0)
+whole("nextafter", np.nextafter, r(2, 1), np.array([0.0, np.inf, -np.inf]), dtypes_=(), tol_=0)
 row("divide_no_nan", lambda x, y: np.where(y == 0, 0, x / y), r(2, 3), r(3, seed=1))
 row("divide_no_nan", np.array([0.0, 2.0]), np.array([3.0, 4.0]), np.array([0.0, 2.0]),
     grad_=False, dtypes_=())
@@ -83,11 +84,16 @@ row("select", np.select, [b(3, 4), b(3, 4, seed=1)], [r(3, 4), r(3, 4, seed=1)],
 row("select", np.select, [b(4), b(4, seed=1)], [r(4), r(4, seed=1)], 7.0, dtypes_=FLOATS)
 row("psnr", lambda x, y, m: 20 * math.log10(m) - 10 * np.log10(((x - y) ** 2).mean()), r(3, 4),
     r(3, 4, seed=1), 255.0, dtypes_=("float32",), unknown_=False)
+row("psnr", lambda x, y, m: 20 * math.log10(m) - 10 * np.log10(((x - y) ** 2).mean()), r(5), r(5, seed=1),
+    1.0, dtypes_=("float32",), unknown_=False)
 
 # ---------------------------------------------------------------- complex numbers
 row("polar", lambda a, t: a * np.exp(1j * t), p(2, 3), r(2, 3), dtypes_=("float32",))
+row("polar", lambda a, t: a * np.exp(1j * t), p(3), r(2, 1), dtypes_=("float32",), unknown_=False)
 row("view_as_complex", lambda x: x[..., 0] + 1j * x[..., 1], r(3, 2), dtypes_=("float32",))
+row("view_as_complex", lambda x: x[..., 0] + 1j * x[..., 1], r(0, 3, 2), dtypes_=("float32",))
 row("view_as_real", lambda x: np.stack([x.real, x.imag], -1), c(2, 3))
+row("view_as_real", lambda x: np.stack([x.real, x.imag], -1), c(3)[::2][:1])
 whole("view", lambda x, d: np.ascontiguousarray(x).view(d), r(2, 3), "int64", dtypes_=())
 whole("view", lambda x, d: np.ascontiguousarray(x).view(d), r(2, 3), "int32", dtypes_=())
 whole("view", lambda x, d: np.ascontiguousarray(x).view(d), i(2, 4), "float64", dtypes_=())
