@@ -24,6 +24,8 @@ class Signature:
         ]
         self.any_keyword = any(p.kind is kinds.VAR_KEYWORD for p in parameters)
         self.any_positional = any(p.kind is kinds.VAR_POSITIONAL for p in parameters)
+        kinds_of_one = (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
+        self.first = next((p.name for p in parameters[:1] if p.kind in kinds_of_one), None)
         self.has_training = "training" in self.names
         self.has_mask = any(n == "mask" or n.endswith("_mask") for n in self.names)
         self.training_default = None
@@ -31,10 +33,15 @@ class Signature:
             default = self.signature.parameters["training"].default
             self.training_default = None if default is kinds.empty else default
 
+    def takes_mask(self, name):
+        """Whether there is an argument `name` that a mask may fill in."""
+        return name in self.names and self.signature.parameters[name].default in (
+            None, inspect.Parameter.empty)
+
     def bind(self, args, kwargs, who):
         """{name: value} of the arguments that were given."""
-        if not kwargs and len(args) == 1 and self.names:
-            return {self.names[0]: args[0]}
+        if not kwargs and len(args) == 1 and self.first:
+            return {self.first: args[0]}
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as e:
@@ -68,12 +75,14 @@ def shapes_of(value):
     return tree.map_structure(lambda x: tuple(x.shape) if hasattr(x, "shape") else None, value)
 
 
-def mask_of(value):
-    """The masks that tensors carry, in their structure; None where there is none."""
-    if isinstance(value, TENSORS):
-        return getattr(value, "_keras_mask", None)
-    masks = tree.map_structure(lambda x: getattr(x, "_keras_mask", None), value)
-    return masks if any(m is not None for m in tree.flatten(masks)) else None
+def mask_of(x):
+    """The mask that a tensor carries, or None."""
+    return getattr(x, "_keras_mask", None)
+
+
+def masks_in(value):
+    """The masks that tensors carry, in their structure."""
+    return tree.map_structure(mask_of, value) if tree.is_nested(value) else mask_of(value)
 
 
 def set_mask(x, mask):

@@ -14,6 +14,7 @@ from minikeras.layers.building import build_parameters, lock, wrapped_build
 from minikeras.layers.call_spec import (
     TENSORS,
     mask_of,
+    masks_in,
     set_mask,
     shapes_of,
     signature_of,
@@ -107,7 +108,7 @@ class Calling:
             context.training = outer_training
         if self.activity_regularizer is not None and not symbolic:
             self._regularize(outputs)
-        self._carry_masks(signature, arguments, args, outputs)
+        self._carry_masks(arguments, kwargs, outputs)
         return outputs
 
     def _converted(self, args, kwargs):
@@ -179,29 +180,32 @@ class Calling:
         return training
 
     def _masks_for(self, signature, arguments, kwargs):
-        """kwargs with the masks that the input tensors carry, where `call` takes masks."""
+        """kwargs with the masks that the input tensors carry, where `call` takes masks.
+
+        `mask` is that of the one argument that holds tensors; where there are several, each has
+        its own by its name.
+        """
         if not signature.has_mask:
             return kwargs
         tensors = tensor_arguments(arguments)
-        for i, (name, value) in enumerate(tensors.items()):
-            names = (f"{name}_mask", "mask") if i == 0 else (f"{name}_mask",)
-            if len(tensors) == 1:
-                names = ("mask", f"{name}_mask")
-            for target in names:
-                if target in signature.names and arguments.get(target) is None:
-                    mask = mask_of(value)
-                    if mask is not None:
-                        kwargs[target] = mask
-                    break
+        for name, value in tensors.items():
+            target = "mask" if len(tensors) == 1 else f"{name}_mask"
+            if arguments.get(target) is None and signature.takes_mask(target):
+                mask = masks_in(value)
+                if mask is not None:
+                    kwargs[target] = mask
         return kwargs
 
-    def _carry_masks(self, signature, arguments, args, outputs):
-        if not args:
+    def _carry_masks(self, arguments, kwargs, outputs):
+        """The first argument's mask, or the one given by name, on the outputs."""
+        if not arguments:
             return
-        previous = mask_of(args[0])
+        first = next(iter(arguments.values()))
+        previous = kwargs.get("mask")
+        if previous is None:
+            previous = masks_in(first)
         if not self.supports_masking:
-            if previous is not None and type(self).compute_mask is Calling.compute_mask \
-                    and not signature.has_mask:
+            if previous is not None and any(m is not None for m in tree.flatten(previous)):
                 warnings.warn(
                     f"Layer '{self.name}' (of type {type(self).__name__}) was passed an input "
                     "with a mask attached to it. However, this layer does not support masking "
@@ -210,16 +214,11 @@ class Calling:
                     stacklevel=4,
                 )
             return
-        given = arguments.get("mask")
-        masks = self.compute_mask(args[0], given if given is not None else previous)
+        masks = self.compute_mask(first, previous)
         if masks is None:
             return
-        flat = tree.flatten(masks)
-        tensors = tree.flatten(outputs)
-        if len(flat) == 1 and len(tensors) > 1:
-            flat = flat * len(tensors)
-        for x, mask in zip(tensors, flat):
-            if mask is not None and getattr(x, "_keras_mask", None) is None:
+        for x, mask in zip(tree.flatten(outputs), tree.flatten(masks)):
+            if mask is not None and isinstance(x, TENSORS) and mask_of(x) is None:
                 set_mask(x, mask)
 
     def compute_mask(self, inputs, previous_mask):

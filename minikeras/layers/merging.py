@@ -6,6 +6,7 @@ from minikeras import ops, tree
 from minikeras.api.registry import public
 from minikeras.core.shape_rules import canonical_axis
 from minikeras.kernels.registry import broadcast_shapes
+from minikeras.layers.call_spec import mask_of
 from minikeras.layers.layer import Layer
 
 
@@ -106,6 +107,30 @@ class Fold(Merge):
         return functools.reduce(getattr(ops, self.operation), inputs)
 
 
+class MaskedFold(Fold):
+    """A Fold that leaves the masked steps of an input out, where its inputs carry masks."""
+
+    def call(self, inputs):
+        masks = [_mask_like(x) for x in self._listed(inputs)]
+        if all(m is None for m in masks):
+            return super().call(inputs)
+        return self.merge_seen(_same_rank(inputs), masks)
+
+    def merge_seen(self, inputs, masks):
+        """The result where masks, of the inputs' rank or None, say what counts."""
+        raise NotImplementedError
+
+
+def _mask_like(x):
+    """The mask that a tensor carries, with axes of length 1 up to the tensor's rank; or None."""
+    mask = mask_of(x)
+    if mask is not None:
+        mask = ops.cast(mask, "bool")
+        for _ in range(len(x.shape) - len(mask.shape)):
+            mask = ops.expand_dims(mask, -1)
+    return mask
+
+
 @public("layers.Add")
 class Add(Fold):
     """Sum of a list of inputs.
@@ -133,8 +158,10 @@ class Subtract(Fold):
 
 
 @public("layers.Multiply")
-class Multiply(Fold):
+class Multiply(MaskedFold):
     """Product of a list of inputs, by element.
+
+    Masked steps of an input count as 1; steps that all inputs mask are 0.
 
     >>> import minikeras as keras
     >>> x, y = keras.ops.full((1, 2), 3.0), keras.ops.full((1, 2), 2.0)
@@ -144,10 +171,39 @@ class Multiply(Fold):
 
     operation = "multiply"
 
+    def merge_seen(self, inputs, masks):
+        y = self.merge([
+            x if m is None else ops.where(m, x, ops.ones_like(x)) for x, m in zip(inputs, masks)
+        ])
+        if any(m is None for m in masks):
+            return y
+        return ops.where(functools.reduce(ops.logical_or, masks), y, ops.zeros_like(y))
+
+
+class Extreme(MaskedFold):
+    """The extreme of the inputs that count."""
+
+    def merge_seen(self, inputs, masks):
+        choose = getattr(ops, self.operation)
+        y, seen = inputs[0], masks[0]
+        for x, mask in zip(inputs[1:], masks[1:]):
+            best = choose(y, x)
+            if seen is not None:
+                best = ops.where(seen, best, x)
+            if mask is not None:
+                best = ops.where(mask, best, y)
+                seen = None if seen is None else ops.logical_or(seen, mask)
+            else:
+                seen = None
+            y = best
+        return y
+
 
 @public("layers.Maximum")
-class Maximum(Fold):
+class Maximum(Extreme):
     """The largest of a list of inputs, by element.
+
+    Masked steps of an input don't count; steps that all inputs mask are the first input's.
 
     >>> import minikeras as keras
     >>> x, y = keras.ops.full((1, 2), 3.0), keras.ops.full((1, 2), 2.0)
@@ -159,8 +215,10 @@ class Maximum(Fold):
 
 
 @public("layers.Minimum")
-class Minimum(Fold):
+class Minimum(Extreme):
     """The smallest of a list of inputs, by element.
+
+    Masked steps of an input don't count; steps that all inputs mask are the first input's.
 
     >>> import minikeras as keras
     >>> x, y = keras.ops.full((1, 2), 3.0), keras.ops.full((1, 2), 2.0)

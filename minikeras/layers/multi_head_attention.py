@@ -6,6 +6,7 @@ from minikeras import ops, regularizers
 from minikeras.api.registry import public
 from minikeras.core.keras_tensor import KerasTensor
 from minikeras.layers.attention import both, causal_mask
+from minikeras.layers.call_spec import mask_of
 from minikeras.layers.dense import positive_int, set_weight_options
 from minikeras.layers.einsum_dense import EinsumDense
 from minikeras.layers.layer import Layer
@@ -26,8 +27,6 @@ class HeadsAttention(Layer):
 
     A subclass gives the numbers of heads and sizes.
     """
-
-    hides_queries = False  # whether masked queries see nothing; else they are as others
 
     def _set_options(
         self, dropout, use_bias, sliding_window, flash_attention, use_gate, seed, options,
@@ -96,7 +95,7 @@ class HeadsAttention(Layer):
     ):
         """Booleans that broadcast to (batch, T, S), or None."""
         allowed = None
-        if query_mask is not None and self.hides_queries:
+        if query_mask is not None:
             allowed = ops.expand_dims(_bool(query_mask), -1)
         for mask in (value_mask, key_mask):
             if mask is not None:
@@ -139,7 +138,8 @@ class HeadsAttention(Layer):
         self._check_flash(return_attention_scores)
         key = value if key is None else key
         mask = self._compute_attention_mask(
-            query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
+            query, value, self._mask_of_query(query, query_mask), value_mask, key_mask,
+            attention_mask, use_causal_mask)
         q = self._query_dense(query)
         k = self._for_all_heads(self._key_dense(key))
         v = self._for_all_heads(self._value_dense(value))
@@ -147,6 +147,10 @@ class HeadsAttention(Layer):
             q, k, v, mask, training=training, return_attention_scores=return_attention_scores)
         y = self._output_dense(self._gated(y, query))
         return (y, weights) if return_attention_scores else y
+
+    def _mask_of_query(self, query, given):
+        """The mask of the queries that see nothing."""
+        return given
 
     def _for_all_heads(self, x):
         """Projected keys or values, with as many heads as the queries have."""
@@ -248,6 +252,9 @@ class MultiHeadAttention(HeadsAttention):
 
     num_heads = key_dim = value_dim = dropout = use_bias = attention_axes = None
     query_dense = key_dense = value_dense = output_dense = None  # the projections, once built
+
+    def _mask_of_query(self, query, given):
+        return mask_of(query)  # as in Keras, which does not heed one given by name
 
     # What subclasses in the wild call them.
     _num_heads = property(lambda self: self.num_heads)
@@ -377,8 +384,6 @@ class GroupedQueryAttention(HeadsAttention):
     >>> layer(x, x).shape
     (2, 5, 8)
     """
-
-    hides_queries = True
 
     def __init__(
         self, head_dim, num_query_heads, num_key_value_heads, dropout=0.0, use_bias=True,

@@ -134,7 +134,12 @@ def test_masks_that_inputs_carry():
     np.testing.assert_array_equal(y._keras_mask.numpy(), tokens != 0)
     bare = ops.convert_to_tensor(x.numpy())
     given = layer(bare, bare, query_mask=tokens != 0, value_mask=tokens != 0)
-    np.testing.assert_array_equal(layer(x, x).numpy(), given.numpy())
+    kept = layer(x, x).numpy()
+    np.testing.assert_array_equal(kept[tokens != 0], given.numpy()[tokens != 0])
+    # What a masked query that the tensor tells of sees is the mean of everything.
+    value = layer.output_dense(ops.mean(layer.value_dense(x), axis=1, keepdims=True)).numpy()
+    np.testing.assert_allclose(
+        kept[tokens == 0], np.broadcast_to(value, kept.shape)[tokens == 0], rtol=1e-5, atol=1e-7)
     attention = layers.Attention()
     z = attention([x, x])
     np.testing.assert_array_equal(z._keras_mask.numpy(), tokens != 0)
