@@ -261,9 +261,10 @@ class RNN(Layer):
 
     def _mask_of_steps(self, sequences, mask):
         """The mask as booleans (batch, steps), or None."""
+        mask = tree.flatten(mask)[0]
         if mask is None:
             return None
-        mask = ops.cast(tree.flatten(mask)[0], "bool")
+        mask = ops.cast(mask, "bool")
         shape = tuple(tree.flatten(sequences)[0].shape[:2])
         if len(mask.shape) < 2 or any(
             None not in (a, b) and a != b for a, b in zip(mask.shape, shape)

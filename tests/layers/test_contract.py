@@ -219,8 +219,9 @@ def trained(row, run_eagerly):
     xs = row.inputs()
     symbolic = [keras.Input(x.shape[1:], dtype=x.dtype) for x in xs]
     out = row.make()(symbolic if isinstance(row.shape, list) else symbolic[0])
-    flat = layers.Lambda(lambda t: ops.reshape(t, (t.shape[0], -1)),
-                         output_shape=(int(np.prod(out.shape[1:])),))(out)
+    flat = layers.Lambda(
+        lambda t: ops.reshape(t, (t.shape[0], -1)), output_shape=(int(np.prod(out.shape[1:])),),
+        mask=lambda inputs, mask: None)(out)
     model = keras.Model(symbolic, layers.Dense(1)(flat))
     model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=run_eagerly)
     n = len(xs[0])

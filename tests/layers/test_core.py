@@ -72,7 +72,8 @@ def test_lambda_with_arguments_and_training():
 
 
 def test_lambda_is_given_masks():
-    layer = layers.Lambda(lambda x, mask=None: ops.cast(mask, "float32"))
+    layer = layers.Lambda(
+        lambda x, mask=None: ops.cast(mask, "float32"), mask=lambda inputs, mask: None)
     assert host(layer(layers.Masking(1.0)(X))).tolist() == [[0, 1], [0, 1]]
 
 

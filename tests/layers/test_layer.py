@@ -339,6 +339,11 @@ def test_mask_reaches_call():
     seen = []
 
     class Sees(layers.Layer):
+        supports_masking = True
+
+        def compute_mask(self, x, mask=None):
+            return None
+
         def call(self, x, mask=None):
             seen.append(mask)
             return ops.sum(x, axis=1)
