@@ -330,7 +330,7 @@ def categorical_generalized_cross_entropy(y_true, y_pred, q):
         q: exponent, in (0, 1].
 
     Returns:
-        (batch, ...). Below epsilon the gradient, which would be infinite at 0, is 0.
+        (batch, ...). At 0 the gradient, which would be infinite, is 0.
 
     Reference:
         Zhang and Sabuncu 2018, Generalized cross entropy loss for training deep neural networks
@@ -345,9 +345,9 @@ def categorical_generalized_cross_entropy(y_true, y_pred, q):
         y_true = ops.squeeze(y_true, axis=-1)
     one_hot = ops.one_hot(y_true, y_pred.shape[-1], dtype=y_pred.dtype)
     p = ops.sum(one_hot * y_pred, axis=-1)
-    least = config.epsilon()
-    powers = ops.power(ops.maximum(p, least), q)
-    powers = ops.where(ops.less_equal(p, least), ops.zeros_like(p), powers)
+    positive = ops.greater(p, 0)
+    powers = ops.power(ops.where(positive, p, ops.ones_like(p)), q)
+    powers = ops.where(positive, powers, ops.zeros_like(p))
     return (1.0 - powers) / q
 
 

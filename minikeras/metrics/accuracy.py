@@ -12,11 +12,11 @@ def _right(a, b):
 
 
 def accuracy(y_true, y_pred):
-    """mean(y_true == y_pred) over the last axis."""
+    """Whether y_true equals y_pred, by element: 1 or 0."""
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = ops.convert_to_tensor(y_true, dtype=y_pred.dtype)
     y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
-    return ops.mean(_right(y_true, y_pred), axis=-1)
+    return _right(y_true, y_pred)
 
 
 @public("metrics.Accuracy")

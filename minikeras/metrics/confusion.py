@@ -366,14 +366,15 @@ class _AtConstraint(_Curve):
             )
         setattr(self, self.constraint, value)
         self.value, self.class_id, self.num_thresholds = value, class_id, num_thresholds
-        self.thresholds = grid(num_thresholds)
+        last = num_thresholds - 1
+        self.thresholds = [i / last for i in range(num_thresholds)] if last else [0.5]
         self._add_counts((num_thresholds,))
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Add a batch: targets 0 or 1, scores of the same shape in [0, 1]."""
+        """Add a batch: targets 0 or 1, scores of the same shape in [0, 1]; 0 is never positive."""
         self._add(confusion(
-            y_true, y_pred, self.thresholds, sample_weight, is_grid(self.thresholds),
-            class_id=self.class_id, dtype=self.dtype))
+            y_true, y_pred, self.thresholds, sample_weight, class_id=self.class_id,
+            dtype=self.dtype))
 
     def result(self):
         """The largest value of the one rate where the other is large enough; 0 if nowhere."""

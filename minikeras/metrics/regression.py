@@ -209,6 +209,9 @@ class R2Score(Metric):
         """Add a batch of (batch, outputs)."""
         y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
         y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
+        if {len(y_true.shape), len(y_pred.shape)} == {1, 2}:  # (batch,) beside (batch, 1)
+            y_true, y_pred = (
+                ops.expand_dims(a, -1) if len(a.shape) == 1 else a for a in (y_true, y_pred))
         if not self._built:
             self._build(y_true.shape, y_pred.shape)
         weight = 1.0 if sample_weight is None else sample_weight

@@ -239,6 +239,12 @@ def test_generalized_crossentropy_has_a_gradient_at_probability_0():
     np.testing.assert_array_equal(tape.gradient(loss, p).numpy(), [[0.0, 0.0]])
 
 
+def test_generalized_crossentropy_of_small_probabilities():
+    p = np.array([[1e-8, 1.0], [1e-30, 1.0], [0.0, 1.0], [1e-3, 1.0]], "float32")
+    loss = losses.categorical_generalized_cross_entropy([0] * 4, p, 0.25)
+    np.testing.assert_allclose(loss.numpy(), (1 - p[:, 0].astype("float64")**0.25) / 0.25, 1e-6)
+
+
 @pytest.mark.parametrize("q", [0.0, 1.0, 1.5, -0.1])
 def test_generalized_crossentropy_refuses_other_q(q):
     with pytest.raises(ValueError, match=r"interval \(0, 1\)"):

@@ -41,6 +41,16 @@ def test_accuracies(scores, device):
             labels, np.argsort(-p, -1), k, from_sorted_ids=True).numpy(), first)
 
 
+@pytest.mark.parametrize("columns", [(), (1,), (3,)], ids=str)
+@pytest.mark.parametrize("by_element", [False, True])
+def test_accuracy_of_labels_with_weights(rng, columns, by_element):
+    t, p = (rng.integers(0, 3, (8, *columns)) for _ in range(2))
+    w = rng.random(t.shape if by_element else 8)
+    each = w if by_element or not columns else np.broadcast_to(w[:, None], t.shape)
+    got = run(metrics.Accuracy(), t, p, sample_weight=w)
+    np.testing.assert_allclose(got, (each * (t == p)).sum() / each.sum(), 1e-6)
+
+
 def test_accuracies_of_sequences(rng):
     labels = rng.integers(0, 3, (2, 4))
     p = rng.uniform(size=(2, 4, 3))
@@ -95,6 +105,13 @@ def test_r2(rng, weights, aggregation):
     n = t.size
     np.testing.assert_allclose(
         run(adjusted, t, p, sample_weight=weights), 1 - (1 - want) * (n - 1) / (n - 3), 1e-5)
+
+
+def test_r2_of_a_vector_beside_a_column(rng):
+    t, p = rng.normal(size=8), rng.normal(size=8)
+    want = 1 - ((t - p)**2).sum() / ((t - t.mean())**2).sum()
+    for a, b in ((t, p[:, None]), (t[:, None], p)):
+        np.testing.assert_allclose(run(metrics.R2Score(), a, b), want, 1e-5)
 
 
 def test_r2_refuses():
@@ -225,6 +242,14 @@ def test_best_rate_under_a_constraint(rng, name, weights):
         metric = getattr(metrics, name)(value, num_thresholds=1001)
         np.testing.assert_allclose(
             run(metric, t, p, sample_weight=weights), max(reached, default=0.0), 1e-6)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 200])
+def test_a_score_of_0_is_never_positive_in_a_best_rate(count):
+    t, p = np.array([0, 1, 1, 0, 1.0]), np.array([0, 1, 0, 1, 0.25])
+    metric = metrics.RecallAtPrecision(0.5, num_thresholds=count)
+    np.testing.assert_allclose(run(metric, t, p), 2 / 3, 1e-6)
+    np.testing.assert_allclose(metric.thresholds, np.linspace(0, 1, count))
 
 
 # ---------------------------------------------------------------- areas
