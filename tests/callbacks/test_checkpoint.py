@@ -1,11 +1,15 @@
 """ModelCheckpoint of weights: names, which epochs and batches, the best, whole files only."""
 
 import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 import minikeras as keras
+from minikeras import layers
 from minikeras.callbacks import ModelCheckpoint
 from tests.callbacks.driving import NAN, X, Y, compiled
 
@@ -120,6 +124,54 @@ def test_a_save_that_fails_leaves_the_last_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="full"):
         callback.on_epoch_end(1, {})
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["w.weights.h5"]
+
+
+KILLED = """
+import os, signal, sys
+import h5py
+import numpy as np
+import minikeras as keras
+from minikeras import layers
+
+path, kept = sys.argv[1:]
+
+saved, create = [], h5py.Group.create_dataset
+
+def doomed(self, *args, **kwargs):
+    saved.append(args)
+    if os.path.exists(kept) and len(saved) > 2:  # the new file has two of its arrays
+        os.kill(os.getpid(), signal.SIGKILL)
+    return create(self, *args, **kwargs)
+
+h5py.Group.create_dataset = doomed
+model = keras.Sequential([keras.Input((2,)), layers.Dense(64), layers.Dense(1)])
+model.compile("sgd", "mse")
+
+class Keep(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        np.savez(kept, *self.model.get_weights())
+        saved.clear()
+
+checkpoint = keras.callbacks.ModelCheckpoint(
+    path, save_weights_only=path.endswith(".weights.h5"))
+model.fit(np.ones((8, 2)), np.ones((8, 1)), epochs=2, verbose=0, callbacks=[checkpoint, Keep()])
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.parametrize("name", ["m.keras", "m.weights.h5", "m.h5"])
+def test_killed_during_a_save_the_last_file_is_whole(tmp_path, name):
+    path, kept = str(tmp_path / name), str(tmp_path / "kept.npz")
+    done = subprocess.run([sys.executable, "-c", KILLED, path, kept], env=os.environ, timeout=120)
+    assert done.returncode == -signal.SIGKILL
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(64), layers.Dense(1)])
+    if name.endswith(".weights.h5"):
+        model.load_weights(path)
+    else:
+        model = keras.models.load_model(path)
+    with np.load(kept) as weights:
+        for a, b in zip(model.get_weights(), weights.values(), strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize(("path", "options", "error", "message"), [
