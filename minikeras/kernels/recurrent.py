@@ -25,7 +25,7 @@ from functools import partial
 from minikeras.dtypes import Spec
 from minikeras.kernels.registry import kernel
 
-CHUNK = 1 << 16  # elements of the steps that a pass works through before the next pass does
+CHUNK = 1 << 19  # elements of the steps that a pass works through before the next pass does
 HELD = 1 << 20  # elements of the steps whose inputs' products or slopes are held at once
 SHARED = 1 << 17  # elements over all steps, from which threads share them out
 SLICED = 1 << 25  # operations of a step, from which threads share out the samples instead
