@@ -19,6 +19,7 @@ BOOL = np.dtype("bool")
 INT8 = np.dtype("int8")
 INT32 = np.dtype("int32")
 INT64 = np.dtype("int64")
+UINT64 = np.dtype("uint64")
 FLOAT16 = np.dtype("float16")
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 HALVES = (FLOAT16, BFLOAT16)
@@ -191,6 +192,21 @@ def to_float(*dtypes):
 
 
 @lru_cache(None)
+def to_wide_float(*dtypes):
+    """Rule of cbrt, deg2rad ...: as `to_float`, but 64-bit integers become float64."""
+    return to_float(*(FLOAT64 if d == INT64 else d for d in dtypes))
+
+
+@lru_cache(None)
+def alike(*dtypes):
+    """Rule of what puts elements together: the dtype that all have, else the promoted one."""
+    first = dtypes[0]
+    if not isinstance(first, type) and all(d == first for d in dtypes):
+        return canonical(first)
+    return promote(*dtypes)
+
+
+@lru_cache(None)
 def accumulate(dtype):
     """Rule of sum and prod: small integers add up in 32 bits."""
     name = name_of(dtype)
@@ -201,7 +217,7 @@ def accumulate(dtype):
 
 def _forget():
     """Drop what was cached under another floatx."""
-    for cached in (canonical, promote, to_float, accumulate):
+    for cached in (canonical, promote, to_float, to_wide_float, alike, accumulate):
         cached.cache_clear()
 
 

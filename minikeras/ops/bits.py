@@ -1,12 +1,14 @@
 """Integers: bitwise operations, shifts, common divisors and multiples."""
 
 from minikeras.core.op import op
-from minikeras.dtypes import promote
-from minikeras.ops.families import binary, numeric, own, publish, sized
+from minikeras.dtypes import BOOL, INT32, UINT64, promote
+from minikeras.ops.families import binary, own, publish, sized
 
 
 def integers(*given):
     """dtype rule: the common dtype, with Python's integers counting as int32."""
+    if int in given and UINT64 in given:  # which has no common dtype with int32
+        return UINT64
     return promote(*sized(*given))
 
 
@@ -14,7 +16,8 @@ def shifted(x, *by):
     """dtype rule: the common dtype, or x's own where it is shifted by a Python integer."""
     if by and isinstance(by[0], type):
         return own(x)
-    return numeric(*sized(x, *by))
+    dtype = integers(x, *by)
+    return INT32 if dtype == BOOL else dtype
 
 
 def bitwise(name, kernel, doc, also=(), rule=integers):

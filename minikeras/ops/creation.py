@@ -43,13 +43,11 @@ def empty(shape, dtype=None):
 
 @public("ops.full", "ops.numpy.full")
 def full(shape, fill_value, dtype=None):
-    """A tensor of one value, or of a value that broadcasts to the shape."""
-    shape = _shape(shape, "full")
+    """A tensor of one value, or of a value that broadcasts to the shape; of floatx by default."""
+    shape, dtype = _shape(shape, "full"), canonical(dtype)
     if isinstance(fill_value, KerasTensor):
-        value = fill_value if dtype is None else OPS["cast"](fill_value, canonical(dtype))
-    else:
-        value = to_tensor(fill_value, None if dtype is None and hasattr(fill_value, "dtype")
-                          else canonical(dtype))
+        return OPS["broadcast_to"](OPS["cast"](fill_value, dtype), shape)
+    value = to_tensor(fill_value, dtype)
     return OPS["add"](OPS["broadcast_to"](value, shape), 0) if value.shape else Tensor(
         _library().full(shape, value.item(), value.dtype))
 

@@ -109,6 +109,8 @@ OPS["argsort"] = _argsort.op
 def argsort(x, axis=-1):
     """Indices (int32) that sort x along an axis; equal elements keep their order."""
     x = _tensor(x)
+    if not x.shape and axis in (None, 0, -1):
+        return OPS["zeros_like"](x, "int32")
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     return _argsort(x, axis=canonical_axis(axis, len(x.shape)))

@@ -85,7 +85,8 @@ def vander(x, N=None, increasing=False):
     powers = arange(n, dtype=canonical(x.dtype))
     if not increasing:
         powers = flip(powers)
-    return OPS["power"](reshape(x, (-1, 1)), reshape(powers, (1, -1)))
+    y = OPS["power"](reshape(x, (-1, 1)), reshape(powers, (1, -1)))
+    return OPS["cast"](y, x.dtype)
 
 
 @public("ops.unravel_index", "ops.numpy.unravel_index")
@@ -102,7 +103,7 @@ def unravel_index(indices, shape):
     for n in reversed(tuple(shape)):
         found.append(OPS["mod"](rest, n))
         rest = OPS["floor_divide"](rest, n)
-    return tuple(reversed(found))
+    return tuple(OPS["cast"](i, indices.dtype) for i in reversed(found))
 
 
 # ---------------------------------------------------------------- products

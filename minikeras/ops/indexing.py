@@ -10,7 +10,7 @@ from minikeras.core.op import op
 from minikeras.core.operators import OPS
 from minikeras.core.shape_rules import canonical_axis
 from minikeras.core.tensor import Convertible, Tensor, to_tensor
-from minikeras.dtypes import canonical, promote
+from minikeras.dtypes import alike, canonical, promote
 from minikeras.kernels import indexing as _kernels  # noqa: F401 (their table)
 from minikeras.ops.families import publish
 from minikeras.ops.shaping import _tensor
@@ -131,6 +131,8 @@ def _mask_to_indices(x, key, arrays):
     new = []
     for k in key:
         if isinstance(k, Tensor) and k.dtype == dtypes.BOOL:
+            if not new and not k.shape:  # True or False: a new axis of one or no rows
+                x, k = OPS["expand_dims"](x, 0), OPS["reshape"](k, (1,))
             new += [to_tensor(i.astype("int32")) for i in k.numpy().nonzero()]
         else:
             new.append(k)
@@ -293,7 +295,7 @@ def where(condition, x1=None, x2=None):
     if x1 is None:
         return OPS["nonzero"](condition)
     kinds = [type(x) if isinstance(x, (bool, int, float)) else _tensor(x).dtype for x in (x1, x2)]
-    target = promote(*kinds)
+    target = alike(*kinds)
     branches = [
         x if isinstance(x, (bool, int, float)) else OPS["cast"](_tensor(x), target)
         for x in (x1, x2)

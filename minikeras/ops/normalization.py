@@ -7,7 +7,7 @@ from minikeras.api.registry import public
 from minikeras.core.op import op
 from minikeras.core.operators import OPS
 from minikeras.core.shape_rules import canonical_axes, canonical_axis, share
-from minikeras.dtypes import to_float
+from minikeras.dtypes import canonical, to_float
 from minikeras.ops.shaping import _tensor
 
 
@@ -40,6 +40,10 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
                 f"ops.batch_normalization: `{name}` must have shape ({n},), the length of axis "
                 f"{axis} of x. Received: {tuple(v.shape)}"
             )
+    mean, variance = _tensor(mean), _tensor(variance)
+    if not dtypes.is_float(mean.dtype):
+        dtype = to_float(canonical(x.dtype), canonical(mean.dtype))
+        mean, variance = OPS["cast"](mean, dtype), OPS["cast"](variance, dtype)
     factor = OPS["rsqrt"](variance + epsilon)
     if scale is not None:
         factor = factor * scale

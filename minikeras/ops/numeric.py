@@ -6,7 +6,7 @@ from minikeras import dtypes
 from minikeras.api.registry import public
 from minikeras.core.op import op
 from minikeras.core.operators import OPS
-from minikeras.dtypes import canonical, to_float
+from minikeras.dtypes import canonical, promote, to_float, to_wide_float
 from minikeras.kernels import special as _kernels  # noqa: F401 (their table)
 from minikeras.ops.elementwise import (
     absolute,
@@ -20,7 +20,7 @@ from minikeras.ops.elementwise import (
     subtract,
     zeros_of,
 )
-from minikeras.ops.families import binary, publish, same, sized, unary
+from minikeras.ops.families import binary, numeric, publish, same, sized, unary
 from minikeras.ops.indexing import where
 from minikeras.ops.reduction import all as all_
 from minikeras.ops.reduction import mean
@@ -30,7 +30,7 @@ ROOT_PI = math.sqrt(math.pi)
 
 
 def _is_number(x):
-    return isinstance(x, (int, float))
+    return isinstance(x, (int, float, complex))
 
 
 def _mask(xp, name, a, b, dtype):
@@ -42,7 +42,7 @@ def _mask(xp, name, a, b, dtype):
 
 # ---------------------------------------------------------------- of one tensor
 cbrt = unary(
-    "cbrt", to_float,
+    "cbrt", to_wide_float,
     lambda xp, g, y, _x: xp.divide(g, xp.multiply(xp.square(y), 3)),
     "Cube root by element, also of negative numbers.")
 fabs = unary(
@@ -58,7 +58,7 @@ erfinv = unary(
     lambda xp, g, y, _x: xp.multiply(g, xp.multiply(xp.exp(xp.square(y)), ROOT_PI / 2)),
     "The y with erf(y) = x; inf at 1, NaN outside [-1, 1].", namespaces=())
 i0 = unary(
-    "i0", to_float, lambda xp, g, _y, x: xp.multiply(g, xp.bessel_i1(x)),
+    "i0", to_wide_float, lambda xp, g, _y, x: xp.multiply(g, xp.bessel_i1(x)),
     "Modified Bessel function of the first kind of order 0.")
 
 
@@ -84,14 +84,14 @@ def sinc(xp, x):
 
 
 @publish
-@op(tensors=1, dtype=to_float)
+@op(tensors=1, dtype=to_wide_float)
 def deg2rad(xp, x):
     """Degrees to radians."""
     return xp.multiply(x, math.pi / 180)
 
 
 @publish
-@op(tensors=1, dtype=to_float)
+@op(tensors=1, dtype=to_wide_float)
 def rad2deg(xp, x):
     """Radians to degrees."""
     return xp.multiply(x, 180 / math.pi)
@@ -157,6 +157,8 @@ def saturate_cast(x, dtype):
     """
     x = _tensor(x)
     target, source = canonical(dtype), canonical(x.dtype)
+    if "c" in (target.kind, source.kind):  # complex numbers have no order
+        return OPS["cast"](x, target)
     low, high = _bounds(target)
     least, most = _bounds(source)
     low, high = max(low, least), min(high, most)
@@ -196,12 +198,12 @@ for _name, _what in {"fmax": "larger", "fmin": "smaller"}.items():
         _name, same, _fwinner, lambda xp, g, y, x1, x2: _fwinner(xp, g, y, x2, x1),
         f"The {_what} of x1 and x2 by element; a number wins over NaN.")
 fmod = binary(
-    "fmod", same,
+    "fmod", numeric,
     lambda xp, g, _y, _x1, _x2: g,
     lambda xp, g, _y, x1, x2: xp.negative(xp.multiply(g, xp.trunc(xp.divide(x1, x2)))),
     "x1 - trunc(x1 / x2) x2 by element: the remainder has the sign of x1.")
 heaviside = binary(
-    "heaviside", to_float,
+    "heaviside", lambda *given: to_wide_float(promote(*given)),
     lambda xp, g, _y, _x1, _x2: zeros_of(xp, g),
     lambda xp, g, _y, x1, _x2: xp.multiply(g, _mask(xp, "equal", x1, 0, g.dtype)),
     "0 where x1 < 0, x2 where x1 is 0, 1 where x1 > 0.")
@@ -214,7 +216,7 @@ def _ratio(xp, g, y, x):
 
 def _lengths(*given):
     """dtype rule: floating, float64 for 64-bit integers."""
-    dtype = dtypes.promote(*sized(*given))
+    dtype = promote(*sized(*given))
     return dtypes.FLOAT64 if dtype == dtypes.INT64 else to_float(dtype)
 
 
@@ -309,7 +311,7 @@ def psnr(x1, x2, max_val):
             f"{tuple(x1.shape)} and {tuple(x2.shape)}"
         )
     error = mean(OPS["square"](subtract(x1, x2)))
-    peak = OPS["cast"](_tensor(max_val), error.dtype)
+    peak = OPS["cast"](_tensor(max_val), to_float(canonical(x2.dtype)))
     return multiply(subtract(multiply(OPS["log10"](peak), 2.0), OPS["log10"](error)), 10.0)
 
 

@@ -62,28 +62,36 @@ def _variance_vjp(xp, g, _y, x, axis, keepdims):
     axes = canonical_axes(axis, len(x.shape))
     n = share(x.shape, axes)
     center = xp.subtract(x, xp.multiply(xp.sum(x, axis=axes, keepdims=True), n))
+    if x.dtype.kind == "c":  # the variance is real
+        g = xp.cast(xp.real(g), dtype=x.dtype)
     return xp.multiply(spread(xp, g, x, axis), xp.multiply(center, 2.0 * n))
 
 
+def squares(xp, x):
+    """|x|**2 in x's dtype."""
+    return xp.multiply(x, xp.conjugate(x)) if x.dtype.kind == "c" else xp.square(x)
+
+
 @publish
-@op(vjp=_variance_vjp, dtype=to_float)
+@op(vjp=_variance_vjp, dtype=to_float, holomorphic=False)
 def var(xp, x, axis=None, keepdims=False):
-    """Variance over `axis`: mean((x - mean(x))**2), without Bessel's correction."""
+    """Variance over `axis`: mean(|x - mean(x)|**2), without Bessel's correction."""
     axes = canonical_axes(axis, len(x.shape))
     dtype = x.dtype
     if dtype in dtypes.HALVES:
         x = xp.cast(x, dtype=dtypes.FLOAT32)
     n = count(x.shape, axes)
     center = xp.subtract(x, xp.divide(xp.sum(x, axis=axes, keepdims=True), float(n)))
-    y = xp.divide(xp.sum(xp.square(center), axis=axes, keepdims=keepdims), float(n))
+    y = xp.divide(xp.sum(squares(xp, center), axis=axes, keepdims=keepdims), float(n))
     return xp.cast(y, dtype=dtype) if dtype in dtypes.HALVES else y
 
 
 @publish
 @op(dtype=to_float)
 def std(xp, x, axis=None, keepdims=False):
-    """Standard deviation over `axis`: sqrt(var(x))."""
-    return xp.sqrt(var.op.forward(xp, x, axis, keepdims))
+    """Standard deviation over `axis`: sqrt(var(x)); real also of complex numbers."""
+    variance = var.op.forward(xp, x, axis, keepdims)
+    return xp.sqrt(xp.real(variance) if x.dtype.kind == "c" else variance)
 
 
 def _prod_vjp(xp, g, y, x, axis, keepdims, dtype=None):

@@ -174,7 +174,7 @@ def _joined_spec(xs, axis=0):
 
 
 @publish
-@op(vjp=_part_of, variadic=True, dtype=dtypes.promote, spec=_joined_spec)
+@op(vjp=_part_of, variadic=True, dtype=dtypes.alike, spec=_joined_spec)
 def concatenate(xp, xs, axis=0):
     """The tensors joined along an axis; the other axes must agree.
 

@@ -139,6 +139,8 @@ def bincount(x, weights=None, minlength=0, sparse=False):
     if sparse:
         raise ValueError("ops.bincount: sparse tensors are not supported; use sparse=False.")
     x = _tensor(x)
+    if canonical(x.dtype) == dtypes.BOOL:
+        x = OPS["cast"](x, dtypes.INT32)
     if len(x.shape) not in (1, 2) or not dtypes.is_int(x.dtype):
         raise ValueError(
             "ops.bincount: `x` must be integers in one or two axes. Received: "
@@ -147,7 +149,10 @@ def bincount(x, weights=None, minlength=0, sparse=False):
     minlength = int(minlength or 0)
     if weights is None:
         return _bincount(x, minlength=minlength, dtype=dtypes.INT32)
-    return bincount_weighted(x, _tensor(weights), minlength=minlength)
+    weights = _tensor(weights)
+    if canonical(weights.dtype) == dtypes.BOOL:
+        weights = OPS["cast"](weights, x.dtype)
+    return bincount_weighted(x, weights, minlength=minlength)
 
 
 @op(False, tensors=2)

@@ -10,7 +10,7 @@ from minikeras.api.registry import public
 from minikeras.core.op import op
 from minikeras.core.operators import OPS
 from minikeras.core.shape_rules import canonical_axes, canonical_axis, count
-from minikeras.dtypes import Spec, canonical, promote, to_float
+from minikeras.dtypes import Spec, canonical, promote, to_float, to_wide_float
 from minikeras.ops import cumulative
 from minikeras.ops.contraction import matmul
 from minikeras.ops.creation import ones_like
@@ -189,7 +189,11 @@ def nanmean(x, axis=None, keepdims=False):
 def _nanvar(x, axis, keepdims):
     total = sum(_filled(x, 0), axis=axis, keepdims=True)
     center = subtract(x, divide(total, _number_left(x, axis, True)))
-    squares = OPS["square"](where(isnan(x), 0, center))
+    center = where(isnan(x), 0, center)
+    if canonical(center.dtype).kind == "c":
+        squares = OPS["real"](multiply(center, OPS["conjugate"](center)))
+    else:
+        squares = OPS["square"](center)
     return divide(sum(squares, axis=axis, keepdims=keepdims), _number_left(x, axis, keepdims))
 
 
@@ -197,14 +201,14 @@ def _nanvar(x, axis, keepdims):
 def nanvar(x, axis=None, keepdims=False):
     """Variance of the elements over `axis` that are not NaN."""
     x, dtype = _wide(x)
-    return OPS["cast"](_nanvar(x, axis, keepdims), dtype)
+    y = _nanvar(x, axis, keepdims)
+    return y if dtype.kind == "c" else OPS["cast"](y, dtype)
 
 
 @public("ops.nanstd", "ops.numpy.nanstd")
 def nanstd(x, axis=None, keepdims=False):
     """Standard deviation of the elements over `axis` that are not NaN."""
-    x, dtype = _wide(x)
-    return OPS["cast"](OPS["sqrt"](_nanvar(x, axis, keepdims)), dtype)
+    return OPS["sqrt"](nanvar(x, axis, keepdims))
 
 
 def _ignoring_nan(name, reduce, worst, nothing, doc):
@@ -253,10 +257,9 @@ def average(x, axis=None, weights=None):
 
     `weights` has x's shape, or is a vector along the one axis.
     """
-    x = floating(x)
     if weights is None:
-        return mean(x, axis=axis)
-    weights = _tensor(weights)
+        return mean(floating(x), axis=axis)
+    x, weights = _tensor(x), _tensor(weights)
     dtype = to_float(canonical(x.dtype), canonical(weights.dtype))
     x, weights = OPS["cast"](x, dtype), OPS["cast"](weights, dtype)
     if len(weights.shape) != len(x.shape):
@@ -274,14 +277,16 @@ def average(x, axis=None, weights=None):
 @public("ops.ptp", "ops.numpy.ptp")
 def ptp(x, axis=None, keepdims=False):
     """Largest less smallest element over `axis`."""
-    return subtract(max_(x, axis=axis, keepdims=keepdims), min_(x, axis=axis, keepdims=keepdims))
+    most, least = (f(x, axis=axis, keepdims=keepdims) for f in (max_, min_))
+    return OPS["cast"](subtract(most, least), most.dtype)
 
 
 @public("ops.corrcoef", "ops.numpy.corrcoef")
 def corrcoef(x):
     """Pearson's correlation of each pair of rows of x `(variables, observations)`."""
-    x = floating(x)
-    if len(x.shape) == 1:
+    x = _tensor(x)
+    x = OPS["cast"](x, to_wide_float(canonical(x.dtype)))
+    if len(x.shape) < 2:
         x = reshape(x, (1, -1))
     center = subtract(x, mean(x, axis=1, keepdims=True))
     products = matmul(center, transpose(center))  # (variables, variables)

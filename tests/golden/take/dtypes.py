@@ -1,56 +1,112 @@
-"""Takes dtypes.json: with KERAS_BACKEND=tensorflow, then with KERAS_BACKEND=jax, which fills in
-what TensorFlow refuses to compute."""
+"""Takes dtypes.json, in steps that each run on one backend of Keras and leave their part behind:
+
+KERAS_BACKEND=tensorflow dtypes.py FOLDER
+KERAS_BACKEND=jax dtypes.py FOLDER
+KERAS_BACKEND=jax JAX_ENABLE_X64=1 dtypes.py FOLDER      (merges the parts and stores them)
+
+Keys named after the folder: only these are taken again.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
 
 import _path  # noqa: F401
 
 from tests.golden import dtypes, store
 from tests.golden.package import keras
 
-WHOLE_MEANS = ("moments",)  # TensorFlow gives the mean of integers as one
+BACKEND = keras.backend.backend()
+WIDE = os.environ.get("JAX_ENABLE_X64") == "1"
+FOLDER, KEYS = Path(sys.argv[1]), sys.argv[2:]
 
 
-def on_tensorflow():
-    """All values."""
-    values = {
-        "singles": {a: dtypes.lattice(a) for a in dtypes.LATTICE},
-        "pairs": {a: [dtypes.lattice(a, b) for b in dtypes.LATTICE] for a in dtypes.LATTICE},
-        "triples": [[*names, dtypes.lattice(*names)] for names in dtypes.triples()],
-    }
-    for op in (*dtypes.BINARY, *dtypes.PAIRS):
-        symbolic, eager = dtypes.pairs(op), dtypes.pairs(op, dtypes.eager)
-        values[f"binary {op}"] = {
-            left: [dtypes.merged(*two) for two in zip(row, eager[left])]
-            for left, row in symbolic.items()}
-    for op in (*dtypes.UNARY, *dtypes.SINGLES):
-        two = zip(dtypes.singles(op), dtypes.singles(op, dtypes.eager))
-        values[f"unary {op}"] = [dtypes.merged(*pair) for pair in two]
-    for op in dtypes.CREATION:
-        values[f"creation {op}"] = dtypes.creation(op)
-    return values
+def traced(function, *operands):
+    """The dtypes of a call on JAX, traced where that does, since compiling takes long."""
+    import jax
+
+    if not any(hasattr(x, "dtype") for x in operands):
+        return dtypes.outcome(function, *operands)
+
+    def on_arrays(arrays):
+        given = iter(arrays)
+        return function(*[next(given) if hasattr(x, "dtype") else x for x in operands])
+
+    try:
+        return dtypes.described(jax.eval_shape(on_arrays, [x for x in operands
+                                                           if hasattr(x, "dtype")]))
+    except Exception:
+        return dtypes.outcome(function, *operands)
 
 
-def filled(op, row, *names):
-    """Stored values of an op's calls on operands of the named dtypes, with JAX's."""
-    def value(stored, *operands):
-        if not stored.endswith("|Error") and op not in WHOLE_MEANS:
-            return stored
-        jax = dtypes.call(op, *map(dtypes.eager, operands))
-        return dtypes.with_jax(stored, jax, operands)
+def step():
+    """This backend's part: {key: (eager table, symbolic table)}."""
+    part = {}
 
-    return [value(stored, *operands) for stored, *operands in zip(row, *names)]
+    def skip(names):
+        return BACKEND == "jax" and bool(dtypes.WIDE & set(names)) != WIDE
 
-
-def on_jax():
-    """The stored values, filled in."""
-    values = store.load_json("dtypes")
-    for op in (*dtypes.BINARY, *dtypes.PAIRS):
-        rows, real = values[f"binary {op}"], dtypes.operands(op)
-        for left, row in rows.items():
-            right = [n for n in (*real, *dtypes.scalars(op)) if {left, n} & set(real)]
-            rows[left] = filled(op, row, [left] * len(row), right)
-    for op in (*dtypes.UNARY, *dtypes.SINGLES):
-        values[f"unary {op}"] = filled(op, values[f"unary {op}"], dtypes.operands(op))
-    return values
+    for key in KEYS or dtypes.CALLS:
+        run = traced if BACKEND == "jax" else dtypes.outcome
+        part[key] = (dtypes.table(key, dtypes.eager, run, skip),
+                     dtypes.table(key, dtypes.symbolic, dtypes.outcome, skip))
+        print(key, file=sys.stderr, flush=True)
+    if BACKEND == "tensorflow":
+        lattice, names = dtypes.lattice, dtypes.LATTICE
+        part["lattice"] = {
+            "singles": {a: lattice(a) for a in names},
+            "pairs": {a: [lattice(a, b) for b in names] for a in names},
+            "triples": [[*three, lattice(*three)] for three in dtypes.triples()],
+        }
+    return part
 
 
-store.save_json("dtypes", on_jax() if keras.backend.backend() == "jax" else on_tensorflow())
+class Part:
+    """What one step has left behind."""
+
+    def __init__(self, name):
+        self.tables = json.loads((FOLDER / f"{name}.json").read_text())
+        self.entries = {}
+        for key in dtypes.CALLS:
+            for r, row in enumerate(dtypes.rows(key)):
+                for c, names in enumerate(row):
+                    self.entries[key, names] = [t[r][c] for t in self.tables[key]]
+
+    def __call__(self, key, names, symbolic=False):
+        return self.entries[key, tuple(names)][symbolic]
+
+
+def merge():
+    """The stored table: rows of entries, each once; a key has the numbers of its rows."""
+    tensorflow, narrow, wide = Part("tensorflow"), Part("jax"), Part("jax64")
+    numbers, values = {}, dict(tensorflow.tables["lattice"])
+
+    def entry(key, names):
+        jax = wide if dtypes.WIDE & set(names) else narrow
+        said = jax(key, names)
+        doubled = "float64" not in names and {"f64", "c128"} & set(said.split(","))
+        if jax is wide and doubled and said != tensorflow(key, names):
+            # the default float of JAX with 64-bit types, which is not Keras's floatx
+            said = said.replace("f64", "f32").replace("c128", "c64")
+        return dtypes.merged(said, tensorflow(key, names), jax(key, names, True),
+                             tensorflow(key, names, True))
+
+    for key in dtypes.CALLS:
+        texts = [" ".join(entry(key, names) for names in row) for row in dtypes.rows(key)]
+        values[f"op {key}"] = [numbers.setdefault(text, len(numbers)) for text in texts]
+    store.save_json("dtypes", {**values, "rows": {i: text for text, i in numbers.items()}})
+
+
+def main():
+    name = "tensorflow" if BACKEND == "tensorflow" else "jax64" if WIDE else "jax"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / f"{name}.json"
+    before = json.loads(path.read_text()) if KEYS and path.exists() else {}
+    path.write_text(json.dumps({**before, **step()}))
+    if WIDE:
+        merge()
+
+
+if __name__ == "__main__":
+    main()

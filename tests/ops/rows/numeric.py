@@ -84,8 +84,8 @@ row("select", np.select, [b(3, 4), b(3, 4, seed=1)], [r(3, 4), r(3, 4, seed=1)],
 row("select", np.select, [b(4), b(4, seed=1)], [r(4), r(4, seed=1)], 7.0, dtypes_=FLOATS)
 row("psnr", lambda x, y, m: 20 * math.log10(m) - 10 * np.log10(((x - y) ** 2).mean()), r(3, 4),
     r(3, 4, seed=1), 255.0, dtypes_=("float32",), unknown_=False)
-row("psnr", lambda x, y, m: 20 * math.log10(m) - 10 * np.log10(((x - y) ** 2).mean()), r(5), r(5, seed=1),
-    1.0, dtypes_=("float32",), unknown_=False)
+row("psnr", lambda x, y, m: 20 * math.log10(m) - 10 * np.log10(((x - y) ** 2).mean()), r(5),
+    r(5, seed=1), 1.0, dtypes_=("float32",), unknown_=False)
 
 # ---------------------------------------------------------------- complex numbers
 row("polar", lambda a, t: a * np.exp(1j * t), p(2, 3), r(2, 3), dtypes_=("float32",))
