@@ -1,6 +1,7 @@
 """Wording shared by error messages."""
 
 import contextlib
+import reprlib
 
 
 def plain(value):
@@ -19,6 +20,13 @@ class FileError(ValueError):
     """A file of a model or of weights that is damaged, refused, or does not fit."""
 
 
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxstring = 4, 40, 8, 100
+
+
+def short(config):
+    """A configuration for messages; that of a file may be of any size."""
+    return _SHORT.repr(config)
 
 @contextlib.contextmanager
 def reading(name, kind, errors):

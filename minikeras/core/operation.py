@@ -7,6 +7,7 @@ import re
 from minikeras.api.registry import public
 from minikeras.core.keras_tensor import GraphNode, any_symbolic
 from minikeras.core.scopes import auto_name, state
+from minikeras.errors import FileError, short
 
 
 def to_snake_case(name):
@@ -85,10 +86,12 @@ class Operation:
         """An operation from what `get_config` gave."""
         try:
             return cls(**config)
+        except FileError:  # what the file asks for is refused
+            raise
         except Exception as e:
             raise TypeError(
                 f"{cls.__name__} could not be made from its config: {e}. Its `get_config` and "
-                f"`__init__` may not agree. Received: config={config}"
+                f"`__init__` may not agree. Received: config={short(config)}"
             ) from e
 
     def _tensors_of(self, attribute):

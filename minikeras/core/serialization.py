@@ -12,7 +12,6 @@ import functools
 import importlib
 import inspect
 import marshal
-import reprlib
 import threading
 import types
 import warnings
@@ -26,6 +25,7 @@ from minikeras.core.keras_tensor import KerasTensor
 from minikeras.core.operation import to_snake_case
 from minikeras.core.scopes import state
 from minikeras.core.tensor import Tensor, to_tensor
+from minikeras.errors import FileError, short
 
 PLAIN = (bool, int, float, str)
 PREFIX = "keras"  # the package's name in files, which Keras reads too
@@ -167,8 +167,6 @@ class _Reading(threading.local):
 
 _reading = _Reading()
 _unsafe_everywhere = False
-_SHORT = reprlib.Repr()  # configurations in messages; a file's may be of any size
-_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxstring = 4, 40, 8, 100
 
 
 @public("config.enable_unsafe_deserialization")
@@ -406,7 +404,7 @@ def _unknown(kind, name, config):
         f"Could not locate {kind} '{name}'. Make sure custom classes and functions are decorated "
         "with `@keras.saving.register_keras_serializable()`. If they are already decorated, make "
         "sure they are all imported so that the decorator is run before trying to load them, or "
-        f"pass them as `custom_objects`. Its configuration: {_SHORT.repr(config)}"
+        f"pass them as `custom_objects`. Its configuration: {short(config)}"
     )
 
 
@@ -426,7 +424,7 @@ def _instance(config, family=None):
     if not isinstance(inner, dict):
         raise UnknownObjectError(
             f"'config' of {cls.__name__} must be a dict. Received: {type(inner).__name__} "
-            f"{_SHORT.repr(inner)}"
+            f"{short(inner)}"
         )
     try:
         instance = cls.from_config(dict(inner))
@@ -437,7 +435,7 @@ def _instance(config, family=None):
             f"{cls} could not be deserialized properly. Please ensure that components that are "
             "Python object instances (layers, models, etc.) returned by `get_config()` are "
             "explicitly deserialized in the model's `from_config()` method.\n\n"
-            f"config={_SHORT.repr(config)}.\n\nException encountered: {e}"
+            f"config={short(config)}.\n\nException encountered: {e}"
         ) from e
     for key, method in (("build_config", "build_from_config"),
                         ("compile_config", "compile_from_config")):
@@ -500,7 +498,7 @@ def dump_lambda(function):
 
 def _load_lambda(config):
     if in_safe_mode():
-        raise ValueError(
+        raise FileError(
             "Requested the deserialization of a Python lambda. This carries a potential risk of "
             "arbitrary code execution and thus it is disallowed by default. If you trust the "
             "source of the artifact, you can override this error by passing `safe_mode=False` to "

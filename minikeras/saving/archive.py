@@ -19,6 +19,7 @@ CONFIG, METADATA, WEIGHTS, ASSETS = "config.json", "metadata.json", "model.weigh
 DEEPEST = 600  # levels of lists and dictionaries in a configuration
 LARGEST_JSON = 1 << 28
 ENTRIES = 100_000
+FOLDERS = 200  # in the name of an entry
 EXPANSION = 200  # a compressed entry may be this many times as large
 SMALL = 1 << 20
 IN_MEMORY = 1 << 28  # weights up to this size are read without a temporary file
@@ -148,6 +149,8 @@ class FolderArchive:
 def check_name(name, archive):
     """FileError for the name of an entry that could lead out of the folder it is unpacked to."""
     parts = name.rstrip("/").split("/")
+    if len(parts) > FOLDERS:
+        raise FileError(f"{archive} has an entry in {len(parts)} folders, too many for a model.")
     if "\\" in name or ":" in name or "\0" in name or any(p in ("", ".", "..") for p in parts):
         raise FileError(
             f"{archive} has an entry {name!r}, which leads outside of the archive; it is not read.")

@@ -18,6 +18,7 @@ from minikeras.errors import FileError
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 EXPANSION = 200  # a compressed array may be this many times as large as its bytes in the file
 SMALL = 1 << 16  # bytes that need no such account
+PIECE = 1 << 22  # bytes of a piece of an array that need none either
 NUMBERS = "biufc"
 HEAP = b"GCOL\x01"  # where a collection of strings begins
 
@@ -139,6 +140,13 @@ class StoredArray:
             raise FileError(
                 f"{self.name}: the array '{self.path}' has its data in another file, which is not "
                 "read.")
+        if plan.get_layout() == h5py.h5d.CHUNKED:
+            piece = math.prod(plan.get_chunk()) * self.dtype.itemsize
+            if piece > max(PIECE, self.nbytes * 4):  # one piece is decompressed as a whole
+                raise FileError(
+                    f"{self.name}: the array '{self.path}' of {self.nbytes} bytes is stored in "
+                    f"pieces of {piece} bytes. It is damaged, or made to fill the memory."
+                )
         stored = self.id.get_storage_size()
         if self.nbytes > (stored * EXPANSION + SMALL if plan.get_nfilters() else stored):
             raise FileError(

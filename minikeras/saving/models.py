@@ -187,7 +187,10 @@ def _from_archive(archive, custom_objects, compile, safe_mode):
     with archive:
         config, version = read_json(archive, CONFIG), 3
         if METADATA in archive:
-            version = version_of(read_json(archive, METADATA).get("keras_version", 3))
+            metadata = read_json(archive, METADATA)
+            if not isinstance(metadata, dict):
+                raise FileError(f"{archive.name}: {METADATA} is no dictionary.")
+            version = version_of(metadata.get("keras_version", 3))
         if version < 3:
             with explained(archive.name):
                 config = modern(config, version)

@@ -100,3 +100,5 @@ def require_file(filepath):
         raise FileNotFoundError(f"File not found: filepath={filepath}. Check the path.")
     if os.path.isdir(filepath):
         raise FileError(f"{filepath} is a folder where a file is expected.")
+    if not os.path.isfile(filepath):  # a pipe or device, which may have no end
+        raise FileError(f"{filepath} is a pipe or a device where a file is expected.")

@@ -11,13 +11,27 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.golden import layer_cases, layers, optimizers, store
+from tests.golden import (
+    layer_cases,
+    layer_cases_more,
+    layers,
+    optimizers,
+    sequence_cases,
+    sequences,
+    store,
+)
 from tests.golden.formulas import integers, uniform, weight
 from tests.golden.package import array, keras
 
 L = keras.layers
 PER_LAYER, STEPS = 2, 3
 OPTIMIZERS = [n for n in optimizers.CASES if n not in ("ema_overwrite", "accumulation_ema")]
+MADE_OF_OTHERS = {  # optimizers that hold optimizers
+    "scaled": lambda o: o.LossScaleOptimizer(o.Adam(0.01), initial_scale=64.0,
+                                             dynamic_growth_steps=2),
+    "several": lambda o: o.MultiOptimizer(o.OptimizerMap(o.SGD(0.1, momentum=0.5), {
+        ".*bias": o.Adam(0.01)})),
+}
 
 
 @keras.saving.register_keras_serializable(package="golden")
@@ -57,6 +71,18 @@ class Net(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), "width": self.width}
+
+
+@keras.saving.register_keras_serializable(package="golden")
+def doubled(x):
+    """A function of one's own, as an activation and in a Lambda."""
+    return x * 2.0
+
+
+@keras.saving.register_keras_serializable(package="golden")
+def difference(y_true, y_pred):
+    """A loss of one's own."""
+    return keras.ops.mean(keras.ops.abs(y_true - y_pred) ** 1.5, axis=-1)
 
 
 # ---------------------------------------------------------------- whole models
@@ -123,36 +149,100 @@ def two_outputs():
     return keras.Model(x, [L.Dense(1, name="a")(h), L.Dense(1, name="b")(h)])
 
 
-WHOLE = {f.__name__: f for f in (sequential, image, shared, with_ops, subclassed, half,
-                                 stored_in_bfloat16, two_outputs, frozen)}
+def custom():
+    return keras.Sequential([
+        keras.Input((4,)), L.Dense(4, activation=doubled, kernel_regularizer="l2"),
+        L.Lambda(doubled), L.Activation("gelu"), L.Dense(1, kernel_constraint="non_neg")])
+
+
+def many_ops():
+    """Ops of each of Keras's modules, in a functional graph."""
+    ops = keras.ops
+    x = keras.Input((8, 8, 2))
+    y = ops.conv(x, np.full((3, 3, 2, 4), 0.1, "float32"), padding="same")
+    y = ops.max_pool(ops.gelu(y), 2, 2) + ops.average_pool(y, 2, 2)
+    y = ops.pad(y, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    y = ops.image.resize(y, (4, 4)) + ops.depthwise_conv(y, np.full((3, 3, 4, 1), 0.2, "float32"))
+    y = ops.reshape(y, (-1, 16, 4))
+    y = ops.matmul(ops.softmax(ops.matmul(y, ops.transpose(y, (0, 2, 1))), axis=-1), y)
+    y = ops.concatenate(ops.split(y, 4, axis=-1)[1:], axis=1)[:, ::2]
+    y = ops.roll(y, 1, axis=1) + ops.flip(y, axis=1) - ops.cumsum(y, axis=1) / 4.0
+    y = ops.normalize(ops.maximum(y, ops.minimum(y * 2.0, 0.3)), axis=1) + ops.logsumexp(
+        y, axis=1, keepdims=True)
+    y = ops.take(y, [0, 2], axis=1) * ops.one_hot(np.array([0, 1]), 4)
+    y = ops.squeeze(ops.swapaxes(ops.repeat(y[..., None], 2, axis=-1), 1, 2)[..., :1], axis=-1)
+    y = ops.sqrt(ops.var(y, axis=-1) + 1e-3) * ops.cast(ops.argmax(y, axis=-1) + 1, "float32")
+    y = ops.where(ops.logical_or(y > 0.5, ops.isnan(y)), ops.log1p(ops.abs(y)), ops.sigmoid(y))
+    return keras.Model(x, L.Dense(1)(ops.tile(ops.round(y * 64.0) / 64.0 + y, (1, 2))))
+
+
+WHOLE = {f.__name__: f for f in (
+    sequential, image, shared, with_ops, subclassed, half, stored_in_bfloat16, two_outputs, frozen,
+    custom, many_ops)}
 LEGACY = ("sequential", "image", "shared", "half", "frozen")
 COMPILED = {
     "sequential": {"loss": "mse", "metrics": ["mae"]},
     "two_outputs": {"loss": {"a": "mse", "b": keras.losses.LogCosh()},
                     "loss_weights": {"a": 1.0, "b": 0.5}, "metrics": {"a": ["mae"]}},
+    "custom": {"loss": difference, "weighted_metrics": [keras.metrics.RootMeanSquaredError()],
+               "metrics": [difference, keras.metrics.MeanAbsoluteError(name="far")]},
+    "image": {"loss": keras.losses.Huber(0.1, reduction="sum"),
+              "optimizer": lambda o: o.AdamW(o.schedules.CosineDecay(0.01, 5, warmup_steps=2,
+                                                                     warmup_target=0.02))},
 }
-INPUTS = {"image": (8, 8, 2), "with_ops": (6,)}
+INPUTS = {"image": (8, 8, 2), "many_ops": (8, 8, 2), "with_ops": (6,)}
+
+
+CASES = {**layer_cases.CASES, **layer_cases_more.CASES}
+SEQUENCES = [
+    "SimpleRNN return_sequences=False return_state=False go_backwards=True ",
+    "GRU return_sequences=True return_state=True go_backwards=False ", "GRU reset_after=False",
+    "LSTM return_sequences=True return_state=True go_backwards=False ",
+    "LSTM return_sequences=False return_state=True states", "RNN SimpleRNNCell mask",
+    "RNN GRUCell mask", "RNN LSTMCell mask", "RNN stack False", "Bidirectional concat True False",
+    "Bidirectional sum False True", "Bidirectional backward_layer", "Bidirectional RNN",
+    "TimeDistributed Dense", "TimeDistributed Conv2D", "TimeDistributed LSTM",
+    "ConvLSTM1D  (2, 3, 6, 2) False", "ConvLSTM2D strides=2 padding=same (2, 3, 5, 6, 2) False",
+    "ConvLSTM3D  (1, 2, 4, 3, 4, 2) False", "Attention use_scale=True two",
+    "Attention score_mode=concat three scores", "AdditiveAttention  two",
+    "MultiHeadAttention  key", "MultiHeadAttention no bias cross",
+    "GroupQueryAttention (4, 2)  cross",
+]
 
 
 def layer_names():
-    """The first cases of each layer of the parity table that the package has."""
+    """The first cases of each layer of the parity tables that the package has."""
     found = {}
-    for name, case in layer_cases.CASES.items():
-        if not hasattr(L, case.layer):
-            continue
-        found.setdefault(case.layer, []).append(name)
+    for table in (layer_cases.CASES, layer_cases_more.CASES):
+        before = set(found)
+        for name, case in table.items():
+            if hasattr(L, case.layer) and case.layer not in before:
+                found.setdefault(case.layer, []).append(name)
     return [name for names in found.values() for name in names[:PER_LAYER]]
 
 
 def layer_model(name):
     """A functional model of one layer, with its weights by formula."""
-    case = layer_cases.CASES[name]
+    case = CASES[name]
     several = isinstance(case.shape, list)
     kinds = "float32" if case.values in ("uniform", "ties") else "int32"
     inputs = [keras.Input(batch_shape=s, dtype=kinds)
               for s in (case.shape if several else [case.shape])]
-    layer = getattr(L, case.layer)(name="layer", **case.arguments)
+    layer = getattr(L, case.layer)(name="layer", **layers.arguments(case))
     model = keras.Model(inputs, layer(inputs if several else inputs[0]))
+    set_weights(model)
+    return model
+
+
+def sequence_model(name):
+    """A functional model of a recurrent layer, attention or a wrapper."""
+    case = sequences.without_masks(sequence_cases.CASES[name])
+    inputs = [keras.Input(batch_shape=s) for s in sequences.shapes(case.args)]
+    args = sequences.filled(case.args, iter(inputs))
+    first, *rest = args
+    given = {n: args[n] for n in rest if n != "mask" and args[n] is not None}
+    outputs = case.make(L)(args[first], **given)
+    model = keras.Model(inputs, [y for y in keras.tree.flatten(outputs) if y is not None])
     set_weights(model)
     return model
 
@@ -170,15 +260,19 @@ def made(name):
     kind, _, rest = name.partition(": ")
     if kind == "layer":
         return layer_model(rest)
+    if kind == "sequence":
+        return sequence_model(rest)
     if kind == "optimizer":
         model = keras.Sequential([keras.Input((4,)), L.Dense(3, activation="tanh"), L.Dense(1)])
         set_weights(model)
-        model.compile(optimizers.optimizer(rest), "mse")
+        make = MADE_OF_OTHERS.get(rest, lambda o: optimizers.optimizer(rest))
+        model.compile(make(keras.optimizers), "mse")
         return model
     model = WHOLE[rest]()
     set_weights(model)
-    options = COMPILED.get(rest, {"loss": "mse"})
-    model.compile(keras.optimizers.Adam(0.01), **options)
+    options = dict(COMPILED.get(rest, {"loss": "mse"}))
+    make = options.pop("optimizer", lambda o: o.Adam(0.01))
+    model.compile(make(keras.optimizers), **options)
     return model
 
 
@@ -186,8 +280,11 @@ def data(name):
     """(x, y) of an entry."""
     kind, _, rest = name.partition(": ")
     if kind == "layer":
-        x = layers.inputs(layer_cases.CASES[rest])
-        return x if isinstance(layer_cases.CASES[rest].shape, list) else x[0], None
+        x = layers.inputs(CASES[rest])
+        return x if isinstance(CASES[rest].shape, list) else x[0], None
+    if kind == "sequence":
+        shapes = sequences.shapes(sequence_cases.CASES[rest].args)
+        return [uniform(shape, 10 + i) for i, shape in enumerate(shapes)], None
     x = uniform((16, *INPUTS.get(rest, (4,))), 3)
     y = uniform((16, 1), 4)
     if rest == "shared":
@@ -199,7 +296,8 @@ def data(name):
 
 def names():
     """All entries."""
-    return [*(f"layer: {n}" for n in layer_names()), *(f"optimizer: {n}" for n in OPTIMIZERS),
+    return [*(f"layer: {n}" for n in layer_names()), *(f"sequence: {n}" for n in SEQUENCES),
+            *(f"optimizer: {n}" for n in (*OPTIMIZERS, *MADE_OF_OTHERS)),
             *(f"model: {n}" for n in WHOLE), *(f"h5: {n}" for n in LEGACY)]
 
 

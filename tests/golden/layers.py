@@ -21,13 +21,15 @@ def inputs(case):
     return [uniform(shape, 10 + i, -scale, scale) for i, shape in enumerate(shapes)]
 
 
+def arguments(case):
+    """A case's arguments, with the layers among them made."""
+    return {name: getattr(keras.layers, v.layer)(name="part", **v.arguments)
+            if isinstance(v, Part) else v for name, v in case.arguments.items()}
+
+
 def made(case):
     """The case's layer, built, with its weights by formula."""
-    arguments = {
-        name: getattr(keras.layers, v.layer)(name="part", **v.arguments) if isinstance(v, Part)
-        else v for name, v in case.arguments.items()
-    }
-    layer = getattr(keras.layers, case.layer)(name="layer", **arguments)
+    layer = getattr(keras.layers, case.layer)(name="layer", **arguments(case))
     layer.build(case.shape)
     for i, w in enumerate(layer.weights):
         if np.issubdtype(array(w).dtype, np.floating):  # not a seed

@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from tests.golden import files, layer_cases, store
+from tests.golden import files, store
 from tests.golden.package import keras
 
 CONTENTS = files.read_bundle()
 ARRAYS = store.load_arrays("files")
 
 
-TRAINED = [n for n in files.names() if not n.startswith("layer")]
+TRAINED = [n for n in files.names() if not n.startswith(("layer", "sequence"))]
 
 
 def ready(name):
     """Whether the layers of an entry exist here."""
     kind, _, rest = name.partition(": ")
-    return kind != "layer" or hasattr(keras.layers, layer_cases.CASES[rest].layer)
+    return kind != "layer" or hasattr(keras.layers, files.CASES[rest].layer)
 
 
 @pytest.mark.parametrize("name", [n for n in CONTENTS if ready(n)])
@@ -33,7 +33,7 @@ def test_file_of_keras(name, tmp_path):
         np.testing.assert_allclose(value, expected, rtol=0, atol=1e-5 * scale, err_msg=key)
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", files.names())
 def test_file_of_ours(name, tmp_path):
     path = tmp_path / f"model{files.ending(name)}"
     want = files.saved(name, path)

@@ -1,6 +1,7 @@
 """Hostile and damaged files: each a clear error, nothing run, nothing half loaded."""
 
 import json
+import os
 import struct
 import tracemalloc
 import zipfile
@@ -97,6 +98,30 @@ def test_a_bomb_that_lies_about_its_size(path):
         keras.models.load_model(target)
 
 
+def test_folders_without_an_end(path):
+    with pytest.raises(FileError, match="folders"):
+        keras.models.load_model(rewritten(path, **{"assets/" + "d/" * 3000 + "x": b""}))
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.weights.h5"])
+def test_what_is_no_file(tmp_path, name):
+    """A pipe would wait for ever, a device never end."""
+    for make in (os.mkfifo, lambda p: os.symlink("/dev/zero", p)):
+        make(tmp_path / name)
+        with pytest.raises(FileError, match="pipe or a device"):
+            if "weights" in name:
+                model().load_weights(tmp_path / name)
+            else:
+                keras.models.load_model(tmp_path / name)
+        os.remove(tmp_path / name)
+
+
+@pytest.mark.parametrize("text", [b"[1]", b"7", b"{", b"null"])
+def test_metadata_that_are_none(path, text):
+    with pytest.raises(FileError, match=r"metadata\.json"):
+        keras.models.load_model(rewritten(path, **{"metadata.json": text}))
+
+
 @pytest.mark.parametrize("missing", ["config.json", "model.weights.h5"])
 def test_missing_entries(path, missing):
     with zipfile.ZipFile(path) as source:
@@ -159,6 +184,87 @@ def test_foreign_classes_are_not_imported(path, monkeypatch):
         keras.models.load_model(rewritten(path, change))
 
 
+CLASSES = [("os", "system"), ("builtins", "exec"), ("builtins", "function"), ("pickle", "loads"),
+           ("subprocess", "Popen"), ("keras.utils", "get_file"), ("minikeras.utils", "get_file"),
+           ("minikeras.saving.atomic", "write_atomically"), ("keras.saving", "load_model"),
+           ("keras.callbacks", "CSVLogger"), ("keras.callbacks", "BackupAndRestore"),
+           ("keras.config", "enable_unsafe_deserialization"), ("keras", "activate"),
+           ("keras.datasets.mnist", "load_data"), ("keras.saving", "KerasFileEditor"),
+           (None, "os.system"), (None, "os>system"), ("keras", "config"),
+           ("keras.layers", "__init__")]
+
+
+@pytest.mark.parametrize(("module", "name"), CLASSES)
+@pytest.mark.parametrize("place", ["layer", "inside", "activation", "kernel_regularizer", "loss",
+                                   "optimizer", "dtype"])
+def test_classes_that_are_no_parts_of_models(path, tmp_path, module, name, place):
+    """Whatever stands in their place in a file, nothing is run or written."""
+    hostile = {"module": module, "class_name": name, "registered_name": name, "config": {
+        "filename": str(tmp_path / "x"), "filepath": str(tmp_path / "x"), "fname": "x",
+        "command": "false", "backup_dir": str(tmp_path / "x")}}
+
+    def change(config):
+        layers = config["config"]["layers"]
+        if place == "layer":
+            layers[-1] = hostile
+        elif place == "inside":
+            layers[-1] = {"module": "keras.layers", "class_name": "TimeDistributed",
+                          "registered_name": None, "config": {"layer": hostile}}
+        elif place in ("loss", "optimizer"):
+            config["compile_config"][place] = hostile
+        else:
+            layers[-1]["config"][place] = hostile
+
+    with pytest.raises((FileError, TypeError)):
+        keras.models.load_model(rewritten(path, change))
+    assert not (tmp_path / "x").exists()
+
+
+PLACES = ["activation", "kernel_initializer", "bias_regularizer", "kernel_constraint", "dtype"]
+
+
+@pytest.mark.parametrize("place", [*PLACES, "Lambda", "wrapped", "loss", "metrics", "rate"])
+@pytest.mark.parametrize("safe", ["by default", "in the file"])
+def test_lambdas_are_refused_wherever_they_stand(path, place, safe):
+    with pytest.warns(UserWarning, match="lambda"):
+        code = keras.saving.serialize_keras_object(lambda x: x)
+
+    def change(config):
+        layers = config["config"]["layers"]
+        layer = {"module": "keras.layers", "class_name": "Lambda", "registered_name": None,
+                 "config": {"name": "f", "function": code}}
+        if place == "wrapped":
+            layer = {"module": "keras.layers", "class_name": "TimeDistributed",
+                     "registered_name": None, "config": {"name": "t", "layer": layer}}
+        if place in ("Lambda", "wrapped"):
+            layers[-1] = layer
+        elif place == "rate":
+            config["compile_config"]["optimizer"]["config"]["learning_rate"] = code
+        elif place in ("loss", "metrics"):
+            config["compile_config"][place] = code if place == "loss" else [code]
+        else:
+            layers[-1]["config"][place] = code
+        if safe == "in the file":
+            config["safe_mode"] = layers[-1]["safe_mode"] = False
+
+    with pytest.raises(FileError, match="lambda"):
+        keras.models.load_model(rewritten(path, change))
+
+
+def test_messages_do_not_grow_with_the_file(path):
+    def change(config):
+        inner = {"module": "keras.layers", "class_name": "Nothing", "registered_name": None,
+                 "config": {"values": ["x" * 1000] * 1000}}
+        for _ in range(100):
+            inner = {"module": "keras", "class_name": "Sequential", "registered_name": None,
+                     "config": {"name": "s", "layers": [inner]}}
+        config["config"]["layers"][-1] = inner
+
+    with pytest.raises(TypeError, match="Could not locate class 'Nothing'") as error:
+        keras.models.load_model(rewritten(path, change))
+    assert len(str(error.value)) < 10_000
+
+
 @pytest.mark.parametrize("name", ["get_file", "load_img", "pad_sequences"])
 def test_public_functions_are_no_activations(path, name):
     def change(config):
@@ -210,6 +316,13 @@ def swelling(file):
         "0", (1 << 22,), "float32", chunks=(1 << 20,), compression="gzip", data=np.zeros(1 << 22))
 
 
+def large_pieces(file):
+    """A small array in one piece of 4096 x 4096 numbers."""
+    del file["layers/dense/vars/0"]
+    file["layers/dense/vars"].create_dataset(
+        "0", (4, 3), "float32", chunks=(4096, 4096), maxshape=(None, None), compression="gzip")
+
+
 def other_shape(file):
     del file["layers/dense/vars/0"]
     file["layers/dense/vars/0"] = np.zeros((3, 4), "float32")
@@ -230,8 +343,8 @@ def array_for_group(file):
 
 
 @pytest.mark.parametrize("change", [
-    link_outside, link_soft, data_outside, virtual, objects, bomb, swelling, other_shape, no_array,
-    group_for_array, array_for_group])
+    link_outside, link_soft, data_outside, virtual, objects, bomb, swelling, large_pieces,
+    other_shape, no_array, group_for_array, array_for_group])
 def test_weights_that_are_refused(tmp_path, change):
     file = h5_bytes(tmp_path, change)
     m = model()
