@@ -1,11 +1,20 @@
 """What CuPy lacks or does otherwise, under the names kernels use."""
 
 import cupy
+import numpy
 from cupy.lib.stride_tricks import as_strided  # noqa: F401 (kernels use it as xp.as_strided)
 
 
 def empty(shape, dtype):
     return cupy.empty(shape, dtype)
+
+
+def fill(array, values):
+    """The values, on the host or on the GPU, into an array."""
+    if isinstance(values, cupy.ndarray):
+        cupy.copyto(array, values)
+    else:
+        array.set(numpy.asarray(values, array.dtype))
 
 
 def lasting(fn, args, kwargs):

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.lib.stride_tricks import as_strided  # noqa: F401 (kernels use it as xp.as_strided)
 
+fill = np.copyto  # fill(array, values), the values on the host or where the array is
+
 
 def empty(shape, dtype):
     return np.empty(shape, dtype)

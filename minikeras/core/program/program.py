@@ -20,7 +20,6 @@ from minikeras.core.scopes import settings, state
 from minikeras.core.tensor import Convertible, Tensor
 from minikeras.kernels.registry import KERNELS
 
-copyto = NUMPY.copyto
 PASSES = ("rewrite", "simplify", "dce", "cse", "crop", "tiles", "flat", "slots", "sink",
           "inplace", "arena")
 
@@ -47,19 +46,28 @@ class Program:
         passes: names of the passes to use; None: as MINIKERAS_PASSES says.
         tiles: number of tiles; None: chosen by the work.
         threads: number of threads.
+        library: the array library that the program runs on.
+        executor: gives for the program's sections a function that carries them out; None: the
+            calls are made one by one, on several threads where there are tiles. On a GPU it is
+            the place for a recorded graph of launches.
 
     `program(*arrays)` replays the step, which changes variables as the step would have, and
     gives back the structure with new tensors.
     """
 
-    def __init__(self, step, arrays, passes=None, tiles=None, threads=2):
+    def __init__(self, step, arrays, passes=None, tiles=None, threads=2, library=NUMPY,
+                 executor=None):
         begin = time.perf_counter()
         self.passes = chosen_passes() if passes is None else tuple(passes)
-        self.threads, self.library, self.lock = threads, NUMPY, threading.Lock()
+        self.threads, self.library, self.lock = threads, library, threading.Lock()
+        self.executor = executor or workers.executor
+        if library.kind != "cpu":  # a GPU runs its calls in order, each on all samples
+            self.passes = tuple(p for p in self.passes if p != "tiles")
         self.version, self.flags = settings.version, settings.flags
         self.touched = settings.touched
         self.inputs = [
-            Value(a.shape, a.dtype, NUMPY, array=NUMPY.zeros(a.shape, a.dtype)) for a in arrays]
+            Value(a.shape, a.dtype, library, array=library.zeros(a.shape, a.dtype))
+            for a in arrays]
         self.buffers = [v.array for v in self.inputs]
         tracer = self._trace(step)
         self.size = _batch(self.inputs)
@@ -72,7 +80,7 @@ class Program:
 
     # ------------------------------------------------------------ making
     def _trace(self, step):
-        tracer = state.tracer = Tracer(NUMPY, self.passes)
+        tracer = state.tracer = Tracer(self.library, self.passes)
         try:
             with attributes.noting():
                 result = step(*map(Tensor, self.inputs))
@@ -152,9 +160,7 @@ class Program:
             self.library)
         emission = self._emission()
         self.sections = emission.sections
-        self.alone = None  # the calls, where one thread makes them all
-        if len(self.sections) == 1 and not self.sections[0][1]:
-            self.alone = self.sections[0][0]
+        self.run = self.executor(self.sections)
         self.scratch = sum(w.nbytes for w in emission.writers)
         self.results = [self.storage.array(v) for v in self.planned]
 
@@ -187,15 +193,12 @@ class Program:
                 if variable._array is not array:
                     self._emit()
                     break
+            fill = self.library.fill
             for buffer, array in zip(self.buffers, arrays):
-                copyto(buffer, array)
+                fill(buffer, array)
             token = quiet()
             try:
-                if self.alone is None:
-                    workers.run(self.sections)
-                else:
-                    for call in self.alone:
-                        call()
+                self.run()
             except BaseException as e:
                 self._failed(e)
                 raise

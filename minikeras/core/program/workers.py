@@ -4,6 +4,7 @@ A pair of locks is the cheapest hand-over that Python has. The threads are made 
 asleep, and are made anew in a forked process.
 """
 
+import functools
 import os
 import threading
 
@@ -114,3 +115,15 @@ def _side_by_side(calls, others, workers):
     for error in errors:
         if error is not None:
             raise error
+
+
+def executor(sections):
+    """A function that carries the sections out."""
+    if len(sections) == 1 and not sections[0][1]:
+        return functools.partial(_all, sections[0][0])
+    return functools.partial(run, sections)
+
+
+def _all(calls):
+    for call in calls:
+        call()
