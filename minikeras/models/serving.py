@@ -1,7 +1,6 @@
 """model(x) outside of training, on few samples: mostly Python, unless a program takes over."""
 
 from minikeras import tree
-from minikeras.arrays import one_blas_thread
 from minikeras.core.program.function import Compiled, signature_of_arrays
 from minikeras.core.program.values import Untraceable
 from minikeras.core.scopes import settings, state
@@ -40,8 +39,7 @@ class Serving:
         known = self.compiled.programs.get(signature)
         if known is None and not self._worth(signature, arrays):
             return None
-        with one_blas_thread():
-            outputs = self.compiled.run(signature, (x,), arrays)
+        outputs = self.compiled.run(signature, (x,), arrays)
         if known and known[0].emissions > 4 + known[0].replays // 8:
             self.plain = False  # weights are replaced all the time: planning costs too much
         return outputs

@@ -1,5 +1,7 @@
 """The functions of a batch that fit, evaluate and predict repeat: compiled, or op by op."""
 
+import contextlib
+
 from minikeras.arrays import one_blas_thread
 from minikeras.core.program.function import Compiled
 from minikeras.training.compile import as_tensors
@@ -24,7 +26,8 @@ def step_function(model, name, checks=False):
     step = eager
     if not model.run_eagerly and model.jit_compile is not False:
         step = Compiled(step, f"The {name} of model '{model.name}'",
-                        strict=model.jit_compile is True, after_trace=model._clear_losses)
+                        strict=model.jit_compile is True, after_trace=model._clear_losses,
+                        blas=contextlib.nullcontext())  # fit and the like see to it
     begun = step is eager
 
     def run(data):

@@ -10,7 +10,7 @@ import warnings
 
 from minikeras import config
 from minikeras.api.registry import public
-from minikeras.arrays import NUMPY, current_device, ndarray
+from minikeras.arrays import NUMPY, current_device, ndarray, one_blas_thread
 from minikeras.core.program.program import Program
 from minikeras.core.program.values import Again, Untraceable
 from minikeras.core.scopes import StatelessScope, state
@@ -29,11 +29,12 @@ class Compiled:
         name: what warnings call it.
         strict: whether what cannot be traced is an error instead of a warning.
         after_trace: called when a trace is over, whatever its end.
+        blas: context manager in which programs run.
     """
 
-    def __init__(self, function, name, strict=False, after_trace=None):
+    def __init__(self, function, name, strict=False, after_trace=None, blas=None):
         self.function, self.name, self.strict = function, name, strict
-        self.after_trace = after_trace
+        self.after_trace, self.blas = after_trace, blas or one_blas_thread()
         self.programs = collections.OrderedDict()  # signature -> programs, last used first
         self.eager, self.traces = set(), collections.Counter()
         self.warned = False
@@ -68,7 +69,8 @@ class Compiled:
 
     def _replay(self, program, args, arrays):
         try:
-            return program(*arrays)
+            with self.blas:
+                return program(*arrays)
         except (ValueError, TypeError, IndexError, ArithmeticError) as e:
             with StatelessScope():  # op by op, the error names the layer and leaves no traces
                 self.function(*args)

@@ -8,6 +8,7 @@ import pytest
 
 import minikeras as keras
 from minikeras import ops
+from minikeras.arrays import blas
 
 
 def counted(f, **options):
@@ -223,3 +224,13 @@ def test_on_a_gpu_it_runs_op_by_op(fakecupy):
     for _ in range(2):
         assert f(x).device == "gpu:0"
     assert len(runs) == 2
+
+
+def test_blas_has_one_thread_while_a_program_runs():
+    f, _ = counted(lambda x: x @ x)
+    x, seen = np.ones((3, 3), "float32"), []
+    f(x)
+    (program,), = f.compiled.programs.values()
+    program.sections[0][0].append(lambda: seen.append(blas._one_thread.depth))
+    f(x)
+    assert seen == [1] and blas._one_thread.depth == 0
