@@ -97,7 +97,7 @@ def silu(xp, x):
     return xp.multiply(x, xp.sigmoid(x))
 
 
-@activation()
+@op(tensors=1, dtype=to_float)  # of activations alone
 def mish(xp, x):
     """x tanh(softplus(x)) (Misra 2019, arXiv:1908.08681)."""
     return xp.multiply(x, xp.tanh(softplus.op.forward(xp, x)))

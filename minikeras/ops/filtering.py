@@ -156,7 +156,7 @@ def ssim(
             "ops.image.ssim: the images must have one shape. "
             f"Received: {shapes[0]} and {shapes[1]}"
         )
-    target = to_float(canonical(image1.dtype), canonical(image2.dtype))
+    target = to_float(canonical(image1.dtype))
     wide = wide_dtype(image1, image2)
     (a, _), (b, _) = (batched("ssim", OPS["cast"](x, wide), data_format) for x in (image1, image2))
     _channels("ssim", a)

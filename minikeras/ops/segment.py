@@ -210,4 +210,5 @@ def scatter_update(inputs, indices, updates, reduction=None):
     updates = OPS["cast"](_tensor(updates), inputs.dtype)
     flat, rows, n = _rows("scatter_update", indices, updates, shape)
     x = reshape(inputs, (n, *rows.shape[1:]))
-    return reshape(REDUCTIONS[reduction](x, rows, flat, n + 1), shape)
+    y = OPS["cast"](REDUCTIONS[reduction](x, rows, flat, n + 1), inputs.dtype)
+    return reshape(y, shape)

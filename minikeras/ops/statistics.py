@@ -190,11 +190,9 @@ def _nanvar(x, axis, keepdims):
     total = sum(_filled(x, 0), axis=axis, keepdims=True)
     center = subtract(x, divide(total, _number_left(x, axis, True)))
     center = where(isnan(x), 0, center)
-    if canonical(center.dtype).kind == "c":
-        squares = OPS["real"](multiply(center, OPS["conjugate"](center)))
-    else:
-        squares = OPS["square"](center)
-    return divide(sum(squares, axis=axis, keepdims=keepdims), _number_left(x, axis, keepdims))
+    squares = multiply(center, OPS["conjugate"](center))
+    y = divide(sum(squares, axis=axis, keepdims=keepdims), _number_left(x, axis, keepdims))
+    return OPS["real"](y)
 
 
 @public("ops.nanvar", "ops.numpy.nanvar")

@@ -69,3 +69,9 @@ def moments(x, axes, keepdims=False):
 
 row("moments", moments, r(3, 4), axes=0, loose_=4)
 row("moments", moments, p(2, 3, 4), axes=(0, 2), keepdims=True, loose_=4, dtypes_=FLOATS)
+
+# ---------------------------------------------------------------- complex numbers
+for name, want in {"var": lambda x, axis: np.var(x, axis) + 0j, "std": np.std,
+                   "nanvar": np.nanvar, "nanstd": np.nanstd}.items():
+    row(name, want, c(3, 4), axis=0, unknown_=(1,))
+    row(name, want, c(3, 4), axis=None)
