@@ -43,16 +43,28 @@ def cumsum(x, axis=None, dtype=None):
     return _running(_cumsum, x, axis, dtype)
 
 
+def shifted(xp, x, by, axis, fill):
+    """x moved along an axis: place i holds x[i - by], or `fill` where there is none."""
+    n = x.shape[axis]
+    lead = (slice(None),) * axis
+    key = slice(0, n - by) if by > 0 else slice(-by, n)
+    kept = xp.slice_view(x, key=(*lead, key))
+    rest = xp.filled(xp.slice_view(x, key=(*lead, slice(0, min(abs(by), n)))),
+                     value=fill, dtype=x.dtype)
+    return xp.concatenate(*((rest, kept) if by > 0 else (kept, rest)), axis=axis)
+
+
 def _cumprod_vjp(xp, g, y, x, axis):
-    # dL/dx[k] = sum over i >= k of g[i] prod(x[:i+1] without x[k]). Before the first zero that is
-    # the reversed sum of g y over x[k]; at it, the same with 1 in its place; after it, 0.
-    zero = xp.equal(x, 0)
-    zeros = xp.cumsum(xp.cast(zero, dtype=g.dtype), axis=axis)
-    first = xp.logical_and(zero, xp.equal(zeros, 1))
-    before = xp.divide(_reversed_sum(xp, xp.multiply(g, y), axis), xp.blend(zero, 1, x))
-    without = xp.cumprod(xp.blend(first, 1, x), axis=axis)
-    at = _reversed_sum(xp, xp.multiply(g, without), axis)
-    return xp.blend(first, at, xp.blend(xp.equal(zeros, 0), before, 0))
+    # dL/dx[k] = y[k-1] s[k], s[k] = g[k] + x[k+1] s[k+1]: the recurrence is solved by doubling,
+    # without a division, so that derivatives of every order are right at zeros too.
+    n = x.shape[axis]
+    s, step, factor = g, 1, shifted(xp, x, -1, axis, 0) if n else x
+    while step < n:
+        s = xp.add(s, xp.multiply(factor, shifted(xp, s, -step, axis, 0)))
+        step *= 2
+        if step < n:
+            factor = xp.multiply(factor, shifted(xp, factor, -step // 2, axis, 0))
+    return xp.multiply(shifted(xp, y, 1, axis, 1), s) if n else g
 
 
 @op(vjp=_cumprod_vjp)

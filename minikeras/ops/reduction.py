@@ -9,6 +9,7 @@ from minikeras.api.registry import public
 from minikeras.core.op import op
 from minikeras.core.shape_rules import canonical_axes, canonical_axis, count, kept_shape, share
 from minikeras.dtypes import Spec, to_float
+from minikeras.ops.cumulative import shifted
 from minikeras.ops.families import publish
 
 
@@ -95,17 +96,19 @@ def std(xp, x, axis=None, keepdims=False):
 
 
 def _prod_vjp(xp, g, y, x, axis, keepdims, dtype=None):
-    # Product of the others: prod(x) / x, and where zeros are among them, the product of the rest.
+    # Product of the others: of those before times of those after, right where elements are 0.
     axes = canonical_axes(axis, len(x.shape))
-    zero = xp.equal(x, 0)
-    zeros = xp.sum(xp.cast(zero, dtype=x.dtype), axis=axes, keepdims=True)
-    safe = xp.blend(zero, 1, x)
-    rest = xp.prod(safe, axis=axes, keepdims=True)
-    none = xp.cast(xp.equal(zeros, 0), dtype=x.dtype)
-    one = xp.cast(xp.equal(zeros, 1), dtype=x.dtype)
-    others = xp.divide(xp.multiply(rest, none), safe)
-    alone = xp.multiply(xp.multiply(rest, one), xp.cast(zero, dtype=x.dtype))
-    return xp.multiply(spread(xp, g, x, axis), xp.add(others, alone))
+    rest = [i for i in range(len(x.shape)) if i not in axes]
+    order = (*rest, *axes)
+    moved = xp.transpose(x, axes=order)
+    flat = xp.reshape(moved, shape=(*(x.shape[i] for i in rest), count(x.shape, axes)))
+    last = len(rest)
+    before = shifted(xp, xp.cumprod(flat, axis=last), 1, last, 1)
+    back = xp.cumprod(xp.flip(flat, axis=(last,)), axis=last)
+    after = xp.flip(shifted(xp, back, 1, last, 1), axis=(last,))
+    others = xp.reshape(xp.multiply(before, after), shape=tuple(moved.shape))
+    others = xp.transpose(others, axes=tuple(order.index(i) for i in range(len(order))))
+    return xp.multiply(spread(xp, g, x, axis), others)
 
 
 @publish
