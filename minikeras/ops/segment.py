@@ -14,6 +14,7 @@ from minikeras.core.operators import OPS
 from minikeras.dtypes import canonical
 from minikeras.kernels import segment as _kernels
 from minikeras.ops.creation import zeros_like
+from minikeras.ops.cumulative import shifted
 from minikeras.ops.elementwise import add, logical_and, multiply
 from minikeras.ops.indexing import flat_index, get_item, where
 from minikeras.ops.reduction import max as max_
@@ -41,17 +42,30 @@ def segment_bottom(xp, x, ids, n):
     return xp.segment_bottom(x, ids, n=n)
 
 
+def _product_before(xp, x, ids):
+    """For each row the product of the rows before it with its index; the indices are sorted."""
+    n, ones = x.shape[0], (1,) * (len(x.shape) - 1)
+
+    def of_the_same(step, rows):
+        same = xp.equal(ids, shifted(xp, ids, step, 0, -2))
+        return xp.blend(xp.reshape(same, shape=(n, *ones)), shifted(xp, rows, step, 0, 1), 1)
+
+    step, product = 1, x
+    while step < n:  # by doubling: of the last 1, 2, 4, ... rows
+        product = xp.multiply(product, of_the_same(step, product))
+        step *= 2
+    return of_the_same(1, product) if n else x
+
+
 def _product_vjp(xp, g, y, x, ids, n):
-    # The product of the others: y / x, and where zeros are among them the product of the rest.
-    zero = xp.equal(x, 0)
-    nought = xp.cast(zero, dtype=x.dtype)
-    zeros = xp.take_gradient(nought, ids, axis=0, shape=(n, *x.shape[1:]))
-    safe = xp.blend(zero, 1, x)
-    rest = xp.multiply(g, xp.segment_product(safe, ids, n=n))
-    none = xp.multiply(rest, xp.cast(xp.equal(zeros, 0), dtype=x.dtype))
-    one = xp.multiply(rest, xp.cast(xp.equal(zeros, 1), dtype=x.dtype))
-    others = xp.divide(xp.take(none, ids, axis=0), safe)
-    return xp.add(others, xp.multiply(nought, xp.take(one, ids, axis=0)))
+    # The product of the others: of those before times of those after, right at zeros.
+    order = xp.argsort(ids, axis=0)
+    rows, sorted_ids = xp.take(x, order, axis=0), xp.take(ids, order, axis=0)
+    before = _product_before(xp, rows, sorted_ids)
+    after = _product_before(xp, xp.flip(rows, axis=(0,)), xp.flip(sorted_ids, axis=(0,)))
+    others = xp.multiply(before, xp.flip(after, axis=(0,)))
+    others = xp.take(others, xp.argsort(order, axis=0), axis=0)
+    return xp.multiply(xp.take(g, ids, axis=0), others)
 
 
 @op(vjp=(_product_vjp, None))

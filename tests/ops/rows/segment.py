@@ -28,7 +28,7 @@ for kind in START:
     row(f"segment_{kind}", segmented(kind), r(7, 3), np.array([2, 0, 2, 1, -1, 0, 2]),
         num_segments=3, dtypes_=FLOATS, loose_=4)
 row("segment_prod", segmented("prod"), np.array([2.0, 0.0, 3.0, 0.0, 0.0, 5.0]),
-    np.array([0, 0, 0, 1, 1, 1]), num_segments=2, grad_=1, dtypes_=("float32",))
+    np.array([0, 0, 0, 1, 1, 1]), num_segments=2, dtypes_=("float32",))
 whole("segment_sum", segmented("sum"), i(7), IDS, num_segments=6, tol_=0)
 whole("segment_max", np.array([5, -(2**31), 9]), np.array([5, 3, 9], "int32"), np.array([0, 0, 2]),
       num_segments=3, tol_=0)
