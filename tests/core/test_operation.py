@@ -130,6 +130,7 @@ def test_training_a_model_with_an_operation():
     first = model.evaluate(X / 10, y, verbose=0)
     model.fit(X / 10, y, epochs=80, verbose=0)
     assert model.evaluate(X / 10, y, verbose=0) < first / 2
+    assert "No step is compiled yet" not in model.program_report()
 
 
 def test_names():
