@@ -5,6 +5,7 @@ import inspect
 import re
 
 from minikeras.api.registry import public
+from minikeras.core import stand_ins
 from minikeras.core.keras_tensor import GraphNode, any_symbolic
 from minikeras.core.scopes import auto_name, state
 from minikeras.errors import FileError, short
@@ -55,10 +56,20 @@ class Operation:
         return outputs
 
     def compute_output_spec(self, *args, **kwargs):
-        """KerasTensors like the outputs, found by running `call` on KerasTensors."""
+        """KerasTensors like the outputs, found by running `call` on KerasTensors.
+
+        A `call` that computes with dimensions that are not known runs with lengths for them.
+        """
         state.symbolic += 1
         try:
             return self.call(*args, **kwargs)
+        except stand_ins.CAUSES as e:
+            if not stand_ins.has_unknown((args, kwargs)):
+                raise
+            try:
+                return stand_ins.spec_by_lengths(self.call, args, kwargs)
+            except stand_ins.CAUSES:
+                raise e from None
         finally:
             state.symbolic -= 1
 

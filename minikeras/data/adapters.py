@@ -1,6 +1,7 @@
 """Sources: whatever `fit`, `evaluate` and `predict` are given, as batches, epoch by epoch."""
 
 import math
+import operator
 import warnings
 
 import numpy as np
@@ -33,6 +34,7 @@ class Source:
     num_batches = batch_size = None
     has_partial_batch = False
     steps_per_epoch = None
+    bare = False  # whether a step is given x alone as it is, not as (x,)
     repeats = True  # whether the data can be passed over again
     seed = None  # of the order of the passes
 
@@ -102,6 +104,11 @@ class Source:
         if self._taken == self.num_batches:
             self._running = None
 
+    def for_steps(self, index=0, start=0):
+        """`epoch`, each batch as `train_step` and its like are given it."""
+        batches = self.epoch(index, start)
+        return map(operator.itemgetter(0), batches) if self.bare else batches
+
     def _begin_pass(self, start=0):
         self._running, self._taken = self.passes(self._passes, start), start
         self._passes += 1
@@ -146,7 +153,8 @@ class ArraySource(Source):
         self.shuffle = _shuffle(shuffle)
         self.seed = make_default_seed() if self.shuffle else None
         data = batching.pack_x_y_sample_weight(x, y, sample_weight)
-        self.data = data if isinstance(data, tuple) else (data,)
+        self.bare = not isinstance(data, tuple)
+        self.data = (data,) if self.bare else data
         self.flat = not any(d is None or batching.is_structure(d) for d in self.data)
 
     def peek(self):

@@ -10,7 +10,7 @@ from minikeras.core.keras_tensor import GraphNode, KerasTensor, any_symbolic, ke
 from minikeras.core.operators import OPS
 from minikeras.core.scopes import StatelessScope, autocast_scope, name_scope, state
 from minikeras.core.tensor import Convertible, Tensor, to_tensor
-from minikeras.layers.building import build_parameters, lock, wrapped_build
+from minikeras.layers.building import build_parameters, clean_state, lock, wrapped_build
 from minikeras.layers.call_spec import (
     TENSORS,
     mask_of,
@@ -264,6 +264,8 @@ class Calling:
     def _in_graph(self, args, kwargs):
         """The outputs for KerasTensors, and a node in the graph."""
         outputs = self.symbolic_call(*args, **kwargs)
+        if not all(x.built for x in self._layers):
+            self._build_inside(args, kwargs)
         if not state.symbolic:
             outputs = _own_outputs(outputs, args, kwargs)
             GraphNode(self, args, kwargs, outputs)
@@ -277,8 +279,19 @@ class Calling:
             return tree.map_shape_structure(
                 lambda s: KerasTensor(s, dtype=self.compute_dtype), shapes
             )
+        return self._spec_by_call(*args, **kwargs)
+
+    def _spec_by_call(self, *args, **kwargs):
         with autocast_scope(_autocast_dtype(self)), StatelessScope():
             return super().compute_output_spec(*args, **kwargs)
+
+    def _build_inside(self, args, kwargs):
+        """Build the sublayers that only `call` can build, without a value."""
+        try:
+            with clean_state(), name_scope(self.name, caller=self):
+                self._spec_by_call(*args, **kwargs)
+        except (TypeError, ValueError):
+            return  # what it takes is not known: its first call will build it
 
     def _shapes_from(self, args, kwargs):
         arguments = signature_of(type(self).call).bind(args, kwargs, self.name)

@@ -6,8 +6,7 @@ import inspect
 from minikeras import activations, dtype_policies, regularizers, tree
 from minikeras.core import serialization
 from minikeras.core.keras_tensor import KerasTensor
-from minikeras.core.scopes import name_scope
-from minikeras.layers.building import clean_state, tuples
+from minikeras.layers.building import tuples
 from minikeras.layers.calling import Calling, is_builtin
 
 BASE = ("self", "name", "trainable", "dtype", "activity_regularizer", "autocast")
@@ -25,9 +24,13 @@ class Configured:
         }
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        known = next(cls for cls in type(self).__mro__ if is_builtin(cls))
+        classes = type(self).__mro__
+        known = next(cls for cls in classes if is_builtin(cls))
+        own = classes[: classes.index(known)]
         if "_open_ended" not in vars(known):
             return {**config, **self._arguments_config(known)}
+        if any("get_config" in vars(cls) for cls in own):  # it adds the arguments itself
+            return config
         if set(_extra_parameters(type(self))) - set(BASE):
             given = self._init_arguments
             if given is None:
@@ -90,11 +93,7 @@ class Configured:
         ]
         names = [name.removesuffix("_shape") for name in shapes]
         args, kwargs = (inputs, {}) if names == [""] else ([], dict(zip(names, inputs)))
-        try:
-            with clean_state(), name_scope(self.name, caller=self):
-                self.compute_output_spec(*args, **kwargs)
-        except (TypeError, ValueError):  # what it takes is not known: its first call will build it
-            return
+        self._build_inside(args, kwargs)
         self.built = True
 
 

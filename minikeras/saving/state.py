@@ -50,7 +50,7 @@ def read_state(model, source, name, skip_mismatch=False):
         wrong = difference(saveable, stored)
         if wrong is None:
             fitting.append((path, saveable, stored))
-        elif path.split("/")[0] == "optimizer":
+        elif hasattr(saveable, "apply_gradients"):  # of the model, or of a model inside it
             if _never_used(stored):
                 continue
             warnings.warn(f"The optimizer begins anew: its state in {name} does not fit: {wrong}.",

@@ -281,8 +281,7 @@ class Trainer:
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         with GradientTape() as tape:
             y_pred = self._forward(x, True)
-            loss = self.compute_loss(
-                x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
+            loss = self._loss_of(x, y, y_pred, sample_weight, training=True)
             self._track_loss(loss, x)
             if self.optimizer is not None:
                 loss = self.optimizer.scale_loss(loss)
@@ -294,6 +293,12 @@ class Trainer:
             warnings.warn("The model does not have any trainable weights.", stacklevel=2)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
+    def _loss_of(self, x, y, y_pred, sample_weight, training):
+        """What `compute_loss` gives; one of a user's own may not take `training`."""
+        signature = signature_of(type(self).compute_loss)
+        told = {"training": training} if signature.has_training or signature.any_keyword else {}
+        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **told)
+
     def _track_loss(self, loss, x):
         first = tree.flatten(x)[0]
         self._loss_tracker.update_state(
@@ -303,8 +308,7 @@ class Trainer:
         """One step of evaluation. May be overridden."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self._forward(x, False)
-        loss = self.compute_loss(
-            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
+        loss = self._loss_of(x, y, y_pred, sample_weight, training=False)
         self._track_loss(loss, x)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
@@ -420,7 +424,7 @@ class Trainer:
 
     def _train_epoch(self, source, epoch, callbacks, first=0):
         logs = self.get_metrics_result() if first else None
-        batches_of_epoch = copied_ahead(source.epoch(epoch, first), self._check_targets)
+        batches_of_epoch = copied_ahead(source.for_steps(epoch, first), self._check_targets)
         with whole_steps(self.train_function) as train:
             for step, batches in groups(batches_of_epoch, self.steps_per_execution, first):
                 callbacks.on_train_batch_begin(step)
@@ -469,7 +473,7 @@ class Trainer:
         self.stop_evaluating = False
         logs = {}
         callbacks.on_test_begin()
-        batches_of_data = copied_ahead(source.epoch(), self._check_targets)
+        batches_of_data = copied_ahead(source.for_steps(), self._check_targets)
         for step, batches in groups(batches_of_data, self.steps_per_execution):
             callbacks.on_test_batch_begin(step)
             for batch in batches:
@@ -505,7 +509,7 @@ class Trainer:
         self.stop_predicting = False
         collected = None
         callbacks.on_predict_begin()
-        for step, batches in groups(copied_ahead(source.epoch()), self.steps_per_execution):
+        for step, batches in groups(copied_ahead(source.for_steps()), self.steps_per_execution):
             callbacks.on_predict_batch_begin(step)
             for batch in batches:
                 outputs = self.predict_function(batch)

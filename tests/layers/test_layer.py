@@ -547,6 +547,28 @@ def test_config_of_a_subclass_of_a_known_layer():
     assert (config["units"], config["use_bias"], config["extra"]) == (3, False, 5)
 
 
+@pytest.mark.parametrize("base", [layers.Layer, keras.Model])
+def test_get_config_of_ones_own_builds_on_the_base_alone(base):
+    """It may take what cannot be saved, and names what it saves itself."""
+    class Own(base):
+        def __init__(self, inner, factor=1.0, **kwargs):
+            super().__init__(**kwargs)
+            self.inner, self.factor = inner, factor
+
+        def get_config(self):
+            return {**super().get_config(), "factor": self.factor}
+
+    class Derived(Own):
+        pass
+
+    for cls in (Own, Derived):
+        for inner in (layers.Dense(1), 3):
+            config = cls(inner, factor=2.0, name="o").get_config()
+            assert sorted(config) == ["dtype", "factor", "name", "trainable"]
+            assert config["factor"] == 2.0 and config["name"] == "o"
+
+
+
 class Unbuilt(layers.Layer):
     """Sublayers, one in another, no `build`, and two arguments."""
 

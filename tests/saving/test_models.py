@@ -315,3 +315,20 @@ def test_ops_in_a_graph_are_single_nodes(tmp_path):
 def test_bytes_are_not_paths():
     with pytest.raises(TypeError):
         sequential().save(io.BytesIO())
+
+
+def test_a_frozen_model_with_an_optimizer_that_was_not_frozen(tmp_path):
+    """Its optimizer begins anew, in a model within a model too."""
+    inner = sequential()
+    inner.compile("adam", "mse")
+    inner.fit(X, Y, verbose=0)
+    inner.trainable = False
+    outer = keras.Sequential([keras.Input((4,)), inner, L.Dense(1)])
+    outer.compile("adam", "mse")
+    outer.fit(X, Y, verbose=0)
+    outer.save(tmp_path / "m.keras")
+    with pytest.warns(UserWarning, match="begins anew"):
+        again = keras.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(again.predict(X, verbose=0), outer.predict(X, verbose=0))
+    assert again.optimizer.iterations == outer.optimizer.iterations
+    again.fit(X, Y, verbose=0)

@@ -329,3 +329,47 @@ def test_a_memory_map_is_not_read_whole(tmp_path):
     model.predict(x, batch_size=4, steps=3, verbose=0)
     assert resident() - before < 64 << 20
     assert weights_differ(model, weights)
+
+
+# ---------------------------------------------------------------- what steps of one's own are given
+class Keeps(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.given = []
+
+    def train_step(self, data):
+        self.given.append(keras.tree.map_structure(lambda a: tuple(a.shape), data))
+        return {"loss": 0.0}
+
+    test_step = train_step
+
+
+def test_a_step_of_ones_own_is_given_x_alone_as_it_is():
+    """Tuples only where there is more than x, or where batches come as tuples."""
+    model = Keeps()
+    model.compile(loss="mse", run_eagerly=True)
+    x, y, w = X[:BATCH], Y[:BATCH], W[:BATCH]
+    for run in (model.fit, model.evaluate):
+        model.given = []
+        run(x, verbose=0)
+        run({"a": x}, verbose=0)
+        run([x, x], verbose=0)
+        run(x, y, verbose=0)
+        run(x, y, sample_weight=w, verbose=0)
+        run(Batches(x), verbose=0)
+        run(Batches(x, y), verbose=0)
+        (n, m), k = x.shape, (len(x),)
+        assert model.given == [
+            (n, m), {"a": (n, m)}, ([(n, m), (n, m)],), ((n, m), k), ((n, m), k, k), ((n, m),),
+            ((n, m), k)]
+
+
+@pytest.mark.parametrize("eager", [True, False])
+def test_compute_loss_need_not_take_training(eager):
+    class Own(keras.Sequential):
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
+            return super().compute_loss(x, y, y_pred, sample_weight) * 0 + 3.0
+
+    model = classifier(Own, run_eagerly=eager)
+    assert model.fit(X, Y, verbose=0).history["loss"] == [3.0]
+    assert model.evaluate(X, Y, verbose=0) == 3.0
