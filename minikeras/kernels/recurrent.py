@@ -485,6 +485,10 @@ def gru_steps(k, out, x, w, u, b, h0, mask, sequences, keep=True):
     _finish(k, (y, last), h, time, sequences)
 
 
+gru_steps.axes = (0, None, None, None, 0, 0), (0, 0, 2, 2)
+gru_steps.sliced = lambda x, w, u, *_: _sliced(x, u)
+
+
 def _gru_slopes(k, gates, before, n, out):
     """Factors of dh for the candidate, z, r and the state's part p: (steps, 4 n, batch)."""
     z, r, p, new = (gates[:, j * n : (j + 1) * n] for j in range(4))
@@ -544,6 +548,10 @@ def gru_gradient(k, out, g_y, g_h, x, w, u, mask, gates, h, sequences):
     k(xp.sum, k.view(dz[:n], (n, time * batch)), 1, None, db[0, 2 * n :])
 
 
+gru_gradient.axes = (0, 0, 0, None, None, 0, 2, 2), (0, "P", "P", "P", 0)
+gru_gradient.sliced = lambda g_y, g_h, x, w, u, *_: _sliced(x, u)
+
+
 # ---------------------------------------------------------------- the plain cell
 def _simple_spec(x, w, u, b, h0, mask, sequences, keep=True):
     _check("simple_rnn", x, w, u, b, (h0,), 1)
@@ -576,6 +584,10 @@ def simple_rnn_steps(k, out, x, w, u, b, h0, mask, sequences, keep=True):
             if sequences:
                 k(xp.copyto, y[:, t], state.T)
     _finish(k, (y, last), h, time, sequences)
+
+
+simple_rnn_steps.axes = (0, None, None, None, 0, 0), (0, 0, 2, 2)
+simple_rnn_steps.sliced = lambda x, w, u, *_: _sliced(x, u)
 
 
 def _simple_slopes(new, out, k, some):
@@ -612,3 +624,7 @@ def simple_rnn_gradient(k, out, g_y, g_h, x, w, u, mask, new, h, sequences):
         _steps_shared(k, partial(_by_row, some_dz, dz[:, start:stop]), stop - start, n * batch)
     k(xp.copyto, dh0, dh.T)
     _Sums(k, (dz, x, w, (0,), dx, dw), (dz, h, (0,), du, db))
+
+
+simple_rnn_gradient.axes = (0, 0, 0, None, None, 0, 2, 2), (0, "P", "P", "P", 0)
+simple_rnn_gradient.sliced = lambda g_y, g_h, x, w, u, *_: _sliced(x, u)

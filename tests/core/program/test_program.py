@@ -141,15 +141,16 @@ def recurrent():
     keras.utils.set_random_seed(5)
     first = keras.layers.LSTM(4, return_sequences=True, stateful=True)
     second = keras.layers.RNN([keras.layers.GRUCell(3), keras.layers.LSTMCell(2)])
-    third = keras.layers.GRU(3)
-    for layer, n in ((first, 6), (second, 4), (third, 4)):
+    third, fourth = keras.layers.GRU(3), keras.layers.SimpleRNN(3, return_sequences=True)
+    for layer, n in ((first, 6), (second, 4), (third, 4), (fourth, 4)):
         layer.build((B, 5, n))
-    variables = [v for layer in (first, second, third) for v in layer.trainable_variables]
+    variables = [v for layer in (first, second, third, fourth) for v in layer.trainable_variables]
 
     def step(x, y):
         with keras.GradientTape() as tape:
             h = first(x)
             loss = ops.mean(second(h) ** 2) + ops.mean(third(h, mask=x[:, :, 0] > 0) ** 2)
+            loss = loss + ops.mean(fourth(h, mask=x[:, :, 1] > 0) ** 2)
             loss = loss + ops.mean(ops.cast(y, "float32"))
         descent(tape, loss, variables)
         return loss
@@ -396,15 +397,18 @@ def test_convolutions_that_something_else_reads_stay_whole():
     assert cropped(lambda h: ops.max_pool(h, 2), padding="same") == {(13, 13)}
 
 
-def test_an_lstm_is_sliced_along_the_batch_where_a_step_is_much_work(monkeypatch):
+@pytest.mark.parametrize("name, states", [("lstm", 2), ("gru", 1), ("simple_rnn", 1)])
+def test_samples_are_shared_out_where_a_step_is_much_work(monkeypatch, name, states):
     def found():
         nodes = run("recurrent", tiles=2)[2].storage.nodes
         return {n.kernel.name: [v.state for v in n.outs] for n in nodes}
 
-    assert set(found()["lstm_steps"] + found()["lstm_gradient"]) == {"S"}
+    steps, gradient = f"{name}_steps", f"{name}_gradient"
+    assert set(found()[steps] + found()[gradient]) == {"S"}
     monkeypatch.setattr(recurrent_kernels, "SLICED", 0)
-    assert found()["lstm_steps"] == [("B", 0, 1)] * 3 + [("B", 2, 1)] * 3
-    assert found()["lstm_gradient"][:4] == [("B", 0, 1), "P", "P", "P"]
+    assert found()[steps] == [("B", 0, 1)] * (1 + states) + [("B", 2, 1)] * (1 + states)
+    assert found()[gradient][:4] == [("B", 0, 1), "P", "P", "P"]
+    assert set(found()[gradient][4:]) <= {("B", 0, 1)}
 
 
 @pytest.mark.parametrize("sliced", [0, 1 << 40])
