@@ -50,14 +50,14 @@ def _slice_spec(a, key):
 @function(_slice_spec, kind="view")
 def slice_view(xp, a, key):
     """Basic indexing: a tuple of slices, integers and None, without ellipsis."""
-    return a[key]
+    return a[(*key, ...)]  # the ellipsis: a view also where one element is meant
 
 
 @kernel("opaque", lambda g, key, shape: Spec(tuple(shape), g.dtype))
 def slice_gradient(k, out, g, key, shape):
     """Zeros of `shape` with g at the slice `key`."""
     k(out.fill, 0)
-    k(k.xp.copyto, out[(*key, ...)], g)  # the ellipsis: a view also where one element is meant
+    k(k.xp.copyto, out[(*key, ...)], g)
 
 
 def _flip_spec(a, axis):

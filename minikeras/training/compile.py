@@ -3,6 +3,7 @@
 import numpy as np
 
 from minikeras import losses, metrics, ops, tree
+from minikeras.core.operation import to_snake_case
 from minikeras.core.tensor import to_tensor
 from minikeras.losses.loss import LossFunctionWrapper
 from minikeras.metrics.metric import Metric
@@ -20,7 +21,8 @@ def is_function_like(x):
 
 def _short_name(fn):
     """A name for a loss or metric given as a function or class."""
-    return getattr(fn, "name", None) or getattr(fn, "__name__", type(fn).__name__)
+    name = getattr(fn, "name", None)
+    return name or to_snake_case(getattr(fn, "__name__", type(fn).__name__))
 
 
 # ---------------------------------------------------------------- by shape
@@ -73,12 +75,20 @@ def get_loss(identifier):
 def flat_names(y_pred, output_names):
     """A name for each flat output."""
     if isinstance(y_pred, dict):
-        flat = [k for k in sorted(y_pred) for _ in tree.flatten(y_pred[k])]
-        return flat
+        flat = [(k, tree.is_nested(y_pred[k])) for k in sorted(y_pred)
+                for _ in tree.flatten(y_pred[k])]
+        if len(output_names or ()) != len(flat):
+            return [k for k, _ in flat]
+        return [f"{k}/{n}" if nested else k for (k, nested), n in zip(flat, output_names)]
     flat = tree.flatten(y_pred)
     if output_names and len(output_names) == len(flat):
         return list(output_names)
     return [f"output_{i}" for i in range(len(flat))]
+
+
+def _key(name, keys):
+    """The key of a dict of outputs that the name of an output belongs to."""
+    return name if name in keys else name.split("/", 1)[0]
 
 
 def _are_named(y_pred, output_names):
@@ -111,8 +121,9 @@ def per_output(given, y_pred, names, what, single=is_function_like):
                 f"In the dict argument `{what}`, key '{unknown[0]}' does not correspond to any "
                 f"model output. Received: {what}={given}. The outputs are {keys}."
             )
-        return [given.get(n, given.get(k)) for n, k in zip(names, keys)] if len(keys) == len(
-            names) else [given.get(n) for n in names]
+        if isinstance(y_pred, dict):
+            return _by_key(given, y_pred, names, what, single)
+        return [given.get(n) for n in names]
     if len(given) != len(flat):
         raise ValueError(
             f"The argument `{what}` has {len(given)} entries for {len(flat)} model output(s). "
@@ -121,16 +132,29 @@ def per_output(given, y_pred, names, what, single=is_function_like):
     return list(given)
 
 
+def _by_key(given, y_pred, names, what, single):
+    """`per_output` of a dict for a dict of outputs, which may be nested."""
+    entries = []
+    for k in sorted(y_pred):
+        at, part = len(entries), y_pred[k]
+        if tree.is_nested(part):
+            own = names[at : at + len(tree.flatten(part))]
+            entries += per_output(given.get(k), part, own, what, single)
+        else:
+            entries.append(given.get(k))
+    return entries
+
+
 def flat_targets(values, y_pred, names, what):
     """Targets or weights as a flat list, one for each output (None where there is none)."""
     count = len(tree.flatten(y_pred))
     if values is None:
         return [None] * count
     if isinstance(values, dict):
-        keys = [k for k in names if k in values] if not isinstance(y_pred, dict) else None
         if isinstance(y_pred, dict):
-            return [values.get(k) for k in sorted(y_pred)]
-        if not keys:
+            parts = (flat_targets(values.get(k), y_pred[k], names, what) for k in sorted(y_pred))
+            return [v for part in parts for v in part]
+        if not any(k in values for k in names):
             raise ValueError(
                 f"The keys of `{what}` {sorted(values)} are not names of outputs: {names}."
             )
@@ -207,7 +231,8 @@ class CompileLoss:
             if tracker is not None:
                 trackers.setdefault(self.names[i], []).append(tracker)
         if isinstance(self.structure, dict) and self.output_names:
-            trackers = {k: trackers[k] for k in self.structure if k in trackers}
+            order = list(self.structure)
+            trackers = dict(sorted(trackers.items(), key=lambda t: order.index(_key(t[0], order))))
         return [t for found in trackers.values() for t in found]
 
     def check_labels(self, y):

@@ -406,3 +406,69 @@ def test_two_optimizers_take_turns():
     history = model.fit(X, X[:, :1], epochs=40, batch_size=SAMPLES, verbose=0).history
     assert history["loss_0"][-1] < history["loss_0"][0]
     assert history["loss_1"][-1] < history["loss_1"][0]
+
+
+# ---------------------------------------------------------------- nested outputs and names
+def nested():
+    """Outputs {"more": [kind, rest], "size"}; the weights follow from a seed."""
+    keras.utils.set_random_seed(3)
+    x = keras.Input((4,))
+    kind = layers.Dense(3, activation="softmax", name="kind")(x)
+    rest, size = layers.Dense(1, name="rest")(x), layers.Dense(2, name="size")(x)
+    return keras.Model(x, {"size": size, "more": [kind, rest]})
+
+
+def test_nested_outputs_losses_weights_and_metrics():
+    rng = np.random.default_rng(0)
+    x, size = rng.random((10, 4), "float32"), rng.random((10, 2), "float32")
+    kind, rest = rng.integers(0, 3, 10), rng.random((10, 1), "float32")
+    model = nested()
+    model.compile(
+        keras.optimizers.SGD(0.0),
+        {"size": "mse", "more": ["sparse_categorical_crossentropy", "mae"]},
+        loss_weights={"size": 0.5, "more": [2.0, 3.0]},
+        metrics={"more": [["accuracy"], ["mse"]]})
+    logs = model.fit(x, {"size": size, "more": [kind, rest]}, batch_size=4, verbose=0).history
+    p = model.predict(x, verbose=0)
+    chosen = p["more"][0][np.arange(10), kind]
+    want = {
+        "size_loss": ((p["size"] - size) ** 2).mean(), "more/kind_loss": -np.log(chosen).mean(),
+        "more/rest_loss": np.abs(p["more"][1] - rest).mean(),
+        "more/kind_accuracy": (p["more"][0].argmax(-1) == kind).mean(),
+        "more/rest_mse": ((p["more"][1] - rest) ** 2).mean(),
+    }
+    want["loss"] = 0.5 * want["size_loss"] + 2 * want["more/kind_loss"] + (
+        3 * want["more/rest_loss"])
+    assert set(logs) == set(want)
+    for name, value in want.items():
+        np.testing.assert_allclose(logs[name], [value], rtol=1e-5, err_msg=name)
+
+
+def test_names_of_functions_and_objects():
+    def OwnMetric(y_true, y_pred):
+        return ops.max(y_pred, axis=-1)
+
+    class Largest:
+        def __call__(self, y_true, y_pred):
+            return ops.max(y_pred, axis=-1)
+
+    model = classifier(metrics=[OwnMetric, lambda t, p: ops.min(p, axis=-1),
+                                lambda t, p: ops.max(p, axis=-1), Largest()])
+    history = model.fit(X, Y, verbose=0).history
+    assert list(history) == ["lambda", "lambda_1", "largest", "loss", "own_metric"]
+
+
+def test_metrics_that_are_one_element_of_their_state():
+    labels = (Y > 0).astype("float32")
+    results = []
+    for eager in (True, False):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation="sigmoid")])
+        model.compile("sgd", "binary_crossentropy", run_eagerly=eager, metrics=[
+            keras.metrics.Precision(name="precision"), keras.metrics.Recall(name="recall"),
+            keras.metrics.TruePositives(name="right"), keras.metrics.AUC(name="auc"),
+            keras.metrics.PrecisionAtRecall(0.5, name="at")])
+        results.append(model.fit(X, labels, epochs=2, verbose=0, batch_size=8).history)
+    assert results[0].keys() == results[1].keys()
+    for name, values in results[0].items():
+        np.testing.assert_allclose(results[1][name], values, rtol=1e-5, err_msg=name)

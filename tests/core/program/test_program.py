@@ -543,3 +543,14 @@ def test_partial_sums_are_added_in_the_order_of_the_tiles():
     k.run(Now(), out, *[np.full(2, v, "float32") for v in (1e8, 1.0, -1e8)])
     np.testing.assert_array_equal(out, (np.float32(1e8) + np.float32(1)) - np.float32(1e8))
     assert passes.COMBINE is k
+
+
+@pytest.mark.parametrize("index", [0, (1, 2), (slice(0, 1), 0), (..., 1)], ids=str)
+def test_one_element_is_an_array_of_no_axes(index):
+    x = np.arange(6, dtype="float32").reshape(2, 3)
+    a = x[0] if index == 0 else x
+    y = keras.function(lambda t: t[index])
+    for _ in range(3):
+        got = y(keras.ops.convert_to_tensor(a))
+        np.testing.assert_array_equal(got.numpy(), a[index])
+        assert got.shape == np.shape(a[index])
