@@ -14,13 +14,13 @@ import numpy as np
 
 from minikeras import errors
 from minikeras.errors import FileError
+from minikeras.saving.h5_attributes import HEAP, check_attributes
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 EXPANSION = 200  # a compressed array may be this many times as large as its bytes in the file
 SMALL = 1 << 16  # bytes that need no such account
 PIECE = 1 << 22  # bytes of a piece of an array that need none either
 NUMBERS = "biufc"
-HEAP = b"GCOL\x01"  # where a collection of strings begins
 
 
 def reading(name):
@@ -41,7 +41,8 @@ class H5Reader:
     def __init__(self, source, name):
         self.name = name
         with reading(name):
-            check_heaps(source, name)
+            self.data = source if isinstance(source, bytes) else mapped(source)
+            check_heaps(self.data, name)
             if isinstance(source, bytes):
                 self.file = h5py.File(h5py.h5f.open_file_image(source))
             else:
@@ -58,6 +59,8 @@ class H5Reader:
     def close(self):
         """Close the file."""
         self.file.close()
+        if not isinstance(self.data, bytes):
+            self.data.close()
 
     def _members(self):
         """{path of a group: names in it}; FileError if a path leads out of the file."""
@@ -87,7 +90,9 @@ class H5Reader:
     def attributes(self, path):
         """The attributes of a group as a dict."""
         with reading(self.name):
-            return dict(self.file[path or "/"].attrs)
+            found = self.file[path or "/"]
+            check_attributes(self.data, h5py.h5o.get_info(found.id).addr, self.name)
+            return dict(found.attrs)
 
     def array(self, path):
         """The array at a path, checked but not read."""
@@ -103,7 +108,7 @@ class H5Reader:
         found = h5py.h5o.open(self.file.id, path.encode("utf-8", "surrogateescape"))
         if not isinstance(found, h5py.h5d.DatasetID):
             return None
-        return self._arrays.setdefault(path, StoredArray(found, path, self.name))
+        return self._arrays.setdefault(path, StoredArray(found, path, self))
 
     def stored_bytes(self):
         """Bytes of all arrays, as far as what is stored can account for them."""
@@ -120,11 +125,12 @@ class StoredArray:
 
     Args:
         identifier: what the HDF5 library knows it by.
-        path, name: its path, and the file's name, for messages.
+        path: its path.
+        reader: the file's H5Reader.
     """
 
-    def __init__(self, identifier, path, name):
-        self.id, self.path, self.name = identifier, path, name
+    def __init__(self, identifier, path, reader):
+        self.id, self.path, self.reader, self.name = identifier, path, reader, reader.name
         self.shape, self.dtype = identifier.shape, identifier.dtype
         self.nbytes = math.prod(self.shape) * self.dtype.itemsize
         self._check()
@@ -156,7 +162,7 @@ class StoredArray:
             )
 
     def _is_bfloat16(self):
-        return h5py.Dataset(self.id).attrs.get("dtype") in ("bfloat16", b"bfloat16")
+        return self.reader.attributes(self.path).get("dtype") in ("bfloat16", b"bfloat16")
 
     def read(self):
         """The values."""
@@ -167,16 +173,14 @@ class StoredArray:
         return value.view(BFLOAT16) if value.dtype == "V2" else value
 
 
-def check_heaps(source, name):
+def mapped(path):
+    """A file as bytes that are read as they are looked at."""
+    with open(path, "rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def check_heaps(data, name):
     """FileError for heaps of strings that the HDF5 library would never come to the end of."""
-    if isinstance(source, bytes):
-        _check_heaps(source, name)
-        return
-    with open(source, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        _check_heaps(data, name)
-
-
-def _check_heaps(data, name):
     sizes = data[13:15] if data[8:9] in (b"\0", b"\1") else data[9:11]
     if data[:8] != b"\x89HDF\r\n\x1a\n" or sizes != b"\x08\x08":
         raise FileError(f"{name} is damaged or is no HDF5 file.")

@@ -397,3 +397,45 @@ def test_strings_without_an_end(tmp_path):
     (tmp_path / "m.h5").write_bytes(raw)
     with pytest.raises(FileError, match="no end"):
         keras.models.load_model(tmp_path / "m.h5")
+
+
+def test_strings_that_claim_to_be_long(tmp_path):
+    """Four gigabytes, if the HDF5 library were let read it."""
+    model().save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5", "a") as file:
+        file["model_weights"].attrs["layer_names"] = ["d" * 77, "dense_1"]
+    raw = (tmp_path / "m.h5").read_bytes()
+    (at,) = [i for i in range(len(raw)) if raw[i:i + 4] == struct.pack("<I", 77) and raw[
+        (heap := int.from_bytes(raw[i + 4:i + 12], "little")):heap + 4] == b"GCOL"]
+    for length in (0xffff0010, 0x1000):
+        changed = raw[:at] + struct.pack("<I", length) + raw[at + 4:]
+        (tmp_path / "m.h5").write_bytes(changed)
+        with pytest.raises(FileError, match="longer than what is stored"):
+            keras.models.load_model(tmp_path / "m.h5")
+
+
+def test_headers_of_the_second_kind(tmp_path):
+    """Files of the newest HDF5 format have other headers."""
+    model().save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5") as old, h5py.File(
+            tmp_path / "n.h5", "w", libver="latest") as new:
+        for key, value in old.attrs.items():
+            new.attrs[key] = value
+        for name in old:
+            old.copy(name, new)
+        new["model_weights"].attrs["layer_names"] = ["dense", "dense_1"]
+    raw = (tmp_path / "n.h5").read_bytes()
+    assert b"OHDR" in raw
+    want = keras.models.load_model(tmp_path / "m.h5").get_weights()
+    assert len(want) == 4
+    with h5py.File(tmp_path / "n.h5", "a", libver="latest") as new:
+        new["model_weights"].attrs["layer_names"] = list(new["model_weights"])[:-1]
+    for a, b in zip(keras.models.load_model(tmp_path / "n.h5").get_weights(), want):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_stands_before_the_data_is_refused(tmp_path):
+    with h5py.File(tmp_path / "m.h5", "w", userblock_size=512) as file:
+        file.attrs["model_config"] = "{}"
+    with pytest.raises(FileError):
+        keras.models.load_model(tmp_path / "m.h5")
