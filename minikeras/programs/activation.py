@@ -48,7 +48,8 @@ def _target(fullname):
             rest = fullname.removeprefix(prefix).lstrip(".")
             if not rest or rest in namespaces.TREE:
                 return f"{ROOT}.{rest}" if rest else ROOT
-    if fullname in ("tensorflow", "tensorflow.compat", "tensorflow.compat.v2"):
+    if fullname in ("tensorflow", "tensorflow.compat", "tensorflow.compat.v2",
+                    "tensorflow.python"):
         return tensorflow.__name__
     if fullname.startswith("tensorflow."):
         return tensorflow.SPACES.get(fullname.removeprefix("tensorflow."))

@@ -332,6 +332,18 @@ def convert_image_dtype(image, dtype, saturate=False, name=None):
     return ops.cast(image, dtype) / largest
 
 
+# ---------------------------------------------------------------- random numbers
+def uniform(shape, minval=0, maxval=None, dtype="float32", seed=None, name=None):
+    """Numbers from `minval` to below `maxval` (1 if it is None), also whole ones.
+
+    >>> uniform((2,), maxval=1, dtype="int32").numpy().tolist()
+    [0, 0]
+    """
+    if "int" in str(getattr(dtype, "name", dtype)):
+        return random.randint(shape, minval, maxval, dtype, seed)
+    return random.uniform(shape, minval, 1.0 if maxval is None else maxval, dtype, seed)
+
+
 # ---------------------------------------------------------------- state, devices
 @public("random.set_seed")
 def set_seed(seed):

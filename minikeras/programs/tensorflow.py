@@ -28,7 +28,16 @@ INSTEAD = {
     "image": "keras.ops.image, layers.RandomFlip, layers.CenterCrop and others",
     "nn": "keras.ops, keras.activations", "math": "keras.ops", "linalg": "keras.ops.linalg",
     "random": "keras.random", "config": "keras.config, keras.device",
+    "compat": "tensorflow.compat.v2, or the names of TensorFlow 2",
+    "python": "tensorflow.keras; the rest of tensorflow.python is TensorFlow's inside",
+    "debugging": "Python's assert on shapes, and NumPy on values",
+    "test": "tf.config.list_physical_devices('GPU')", "raw_ops": "keras.ops",
+    "sparse": "dense tensors", "ragged": "keras.utils.pad_sequences and a Masking layer",
+    "feature_column": "layers.Normalization, layers.StringLookup, keras.utils.FeatureSpace",
+    "estimator": "keras.Model.fit", "contrib": "keras", "Graph": "ops run at once",
+    "global_variables_initializer": "nothing: variables have values when they are made",
 }
+OWN = {"random.uniform": "uniform"}  # TensorFlow's differs from what Keras has under this name
 
 
 class _AnyVariable(type):
@@ -73,6 +82,11 @@ def function(func=None, **options):
     return func if func is not None else lambda func: func
 
 
+def executing_eagerly():
+    """True: ops run at once."""
+    return True
+
+
 def __getattr__(name):
     if name.startswith("__"):
         raise AttributeError(name)
@@ -108,6 +122,8 @@ class Space:
         path = f"{self._name}.{name}"
         if name.startswith("__"):
             raise AttributeError(name)
+        if path in OWN:
+            return getattr(importlib.import_module(NAMES), OWN[path])
         if path in namespaces.INDEX:
             return namespaces.lookup(path)
         if self._name == "data" and name == "AUTOTUNE":
@@ -118,7 +134,8 @@ class Space:
         return sorted(namespaces.TREE.get(self._name, ()))
 
 
+CALLED = ("placeholder", "scan", "global_variables_initializer")
 SPACES = {n: Space(n) for n in ("nn", "math", "linalg", "random", "image", "config", *(
-    n for n in INSTEAD if n.islower() and n not in ("placeholder", "scan")))}
+    n for n in INSTEAD if n.islower() and n not in CALLED))}
 __all__ = ["Tensor", "TensorSpec", "Variable", "function", "version"]
 __path__ = []  # a package: `import tensorflow.keras`
