@@ -21,7 +21,7 @@ def step_function(model, name, checks=False):
     method = getattr(model, name)
 
     def eager(data):
-        return method(_alone(as_tensors(data)))
+        return method(as_tensors(data))
 
     step = eager
     if not model.run_eagerly and model.jit_compile is not False:
@@ -42,12 +42,6 @@ def step_function(model, name, checks=False):
 
     run.step = step
     return run
-
-
-def _alone(data):
-    """A batch of inputs only as the step gets it: not in a tuple, unless it is several tensors."""
-    single = type(data) is tuple and len(data) == 1 and not isinstance(data[0], (list, tuple))
-    return data[0] if single else data
 
 
 def _built(model):
