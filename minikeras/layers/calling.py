@@ -21,7 +21,6 @@ from minikeras.layers.call_spec import (
     tensor_arguments,
 )
 from minikeras.layers.input_spec import assert_input_compatibility
-from minikeras.layers.unknown_sizes import spec_by_trial
 
 
 class CallContext:
@@ -284,15 +283,7 @@ class Calling:
 
     def _spec_by_call(self, *args, **kwargs):
         with autocast_scope(_autocast_dtype(self)), StatelessScope():
-            try:
-                return super().compute_output_spec(*args, **kwargs)
-            except (AttributeError, TypeError, ValueError):
-                if is_builtin(type(self)) and type(self).__name__ != "Lambda":
-                    raise
-                found = spec_by_trial(super().compute_output_spec, args, kwargs)
-                if found is None:
-                    raise
-                return found
+            return super().compute_output_spec(*args, **kwargs)
 
     def _build_inside(self, args, kwargs):
         """Build the sublayers that only `call` can build, without a value."""
