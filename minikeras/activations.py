@@ -2,7 +2,7 @@
 
 from minikeras import ops
 from minikeras.api import namespaces
-from minikeras.api.registry import public
+from minikeras.api.registry import paths_of, public
 from minikeras.core.serialization import Family
 from minikeras.ops import activation, elementwise
 
@@ -68,14 +68,14 @@ _FAMILY = Family("activation function", "activations", functions=True, names_onl
 
 @public("activations.serialize")
 def serialize(activation):
-    """The name of an activation function; a configuration for layers and other objects.
+    """The name of an activation function; a configuration for functions of one's own and layers.
 
     >>> serialize(relu)
     'relu'
     """
     config = _FAMILY.serialize(activation)
-    if isinstance(config, dict) and config.get("module") == "builtins":
-        return config["config"] if config.get("class_name") == "function" else config
+    if isinstance(config, dict) and config.get("module") == "builtins" and paths_of(activation):
+        return config["config"]  # `ops.relu`, which is an activation too
     return config
 
 

@@ -10,6 +10,7 @@ import re
 
 from minikeras import tree
 from minikeras.api import namespaces, registry
+from minikeras.config import image_data_format
 from minikeras.core import serialization
 from minikeras.core.keras_tensor import GraphNode, KerasTensor, any_symbolic
 from minikeras.core.op import OpCall
@@ -217,6 +218,8 @@ def config_of(operation, node, name):
     for key, value in values.items():
         options.update(value if kinds[key] is inspect.Parameter.VAR_KEYWORD else {key: value})
     config = {key: serialization.serialize_keras_object(v) for key, v in options.items()}
+    if config.get("data_format", "") is None:  # to Keras, which has asked before, None is the other
+        config["data_format"] = image_data_format()
     return {"module": module, "class_name": class_name, "config": {"name": name, **config},
             "registered_name": class_name}, tuple(args), {}
 

@@ -592,8 +592,8 @@ class Family:
     def serialize(self, obj):
         """The object's configuration; a function's bare name where `names_only`."""
         if self.names_only and inspect.isfunction(obj):
-            name = get_registered_name(obj)
-            if name != obj.__name__ or self.find(name) is obj:
+            name = obj.__name__
+            if get_registered_name(obj) == name and self.find(name) is obj:
                 return name
         return serialize_keras_object(obj)
 

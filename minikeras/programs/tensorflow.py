@@ -31,7 +31,7 @@ INSTEAD = {
     "compat": "tensorflow.compat.v2, or the names of TensorFlow 2",
     "python": "tensorflow.keras; the rest of tensorflow.python is TensorFlow's inside",
     "debugging": "Python's assert on shapes, and NumPy on values",
-    "test": "tf.config.list_physical_devices('GPU')", "raw_ops": "keras.ops",
+    "test": "tf.config.list_physical_devices('GPU')",
     "sparse": "dense tensors", "ragged": "keras.utils.pad_sequences and a Masking layer",
     "feature_column": "layers.Normalization, layers.StringLookup, keras.utils.FeatureSpace",
     "estimator": "keras.Model.fit", "contrib": "keras", "Graph": "ops run at once",

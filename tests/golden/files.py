@@ -82,7 +82,7 @@ def doubled(x):
 @keras.saving.register_keras_serializable(package="golden")
 def difference(y_true, y_pred):
     """A loss of one's own."""
-    return keras.ops.mean(keras.ops.abs(y_true - y_pred) ** 1.5, axis=-1)
+    return keras.ops.mean(keras.ops.abs(keras.ops.subtract(y_true, y_pred)) ** 1.5, axis=-1)
 
 
 # ---------------------------------------------------------------- whole models
@@ -193,7 +193,7 @@ COMPILED = {
 INPUTS = {"image": (8, 8, 2), "many_ops": (8, 8, 2), "with_ops": (6,)}
 
 
-CASES = {**layer_cases.CASES, **layer_cases_more.CASES}
+CASES = {**layer_cases_more.CASES, **layer_cases.CASES}
 SEQUENCES = [
     "SimpleRNN return_sequences=False return_state=False go_backwards=True ",
     "GRU return_sequences=True return_state=True go_backwards=False ", "GRU reset_after=False",
