@@ -33,6 +33,8 @@ def backward(outputs, seeds, targets, recording):
             continue
         if id(node) in wanted:
             found[id(node)] = g[0] if len(g) == 1 else g
+            if not any(p is not None and id(p[0]) in needed for p in node.parents):
+                continue  # nothing before it is asked for
         if node.op is not None:
             _propagate(node, g, grads, needed, recording)
     return [found.get(id(t)) for t in targets]

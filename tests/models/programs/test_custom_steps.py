@@ -373,13 +373,7 @@ PROGRAMS = {
     f.__name__: f for f in (variational, adversarial, wasserstein, distillation, experts)}
 
 
-NESTED_TAPES = pytest.mark.xfail(
-    strict=True, raises=RuntimeError,
-    reason="the inner tape's gradient goes through the node that made its source")
-
-
-@pytest.fixture(params=[
-    pytest.param(name, marks=NESTED_TAPES if name == "wasserstein" else ()) for name in PROGRAMS])
+@pytest.fixture(params=PROGRAMS)
 def program(request):
     keras.utils.set_random_seed(4)
     return PROGRAMS[request.param]()
