@@ -36,7 +36,7 @@ def test_file_of_keras(name, tmp_path):
         if key == "losses" and name == "model: stored_in_bfloat16":
             value, expected = value[:1], expected[:1]  # to Keras's Adam 0.999 is 1 in bfloat16
         if key == "losses" and name == "model: image":
-            continue  # Keras's file lacks the delta of its Huber loss; ours has it
+            continue  # Keras's file lacks the delta of its Huber loss, so there is nothing to hold
         np.testing.assert_allclose(value, expected, rtol=0, atol=1e-5 * scale, err_msg=key)
 
 
