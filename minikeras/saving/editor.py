@@ -12,6 +12,7 @@ from minikeras.saving.archive import CONFIG, METADATA, WEIGHTS, ZippedArchive, r
 from minikeras.saving.atomic import write_atomically
 from minikeras.saving.h5 import H5Reader, write_group
 from minikeras.saving.state import groups
+from minikeras.saving.walk import seeds
 from minikeras.saving.weights import require_file
 
 VARS = "/vars"
@@ -91,6 +92,9 @@ class KerasFileEditor:
             for key, value in store.items():
                 reference[f"{path.removesuffix('vars').rstrip('/')}/{key}".lstrip("/")] = value
         stored = dict(_flat(self.weights_dict))
+        for path, _ in seeds(reference_model):  # Keras's files have none
+            if f"{path}/0" not in stored:
+                reference.pop(f"{path}/0")
         problems = []
         for path in sorted({*reference, *stored}):
             if path not in stored:

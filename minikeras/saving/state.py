@@ -8,7 +8,7 @@ from minikeras.core.scopes import state
 from minikeras.core.serialization import UnknownObjectError
 from minikeras.errors import FileError
 from minikeras.saving.h5 import write_group
-from minikeras.saving.walk import walk
+from minikeras.saving.walk import seeds, walk
 
 ROOM = 1 << 28  # bytes that a model may have beyond what its file accounts for
 OURS = __package__.split(".")[0] + "."
@@ -26,6 +26,8 @@ def groups(model):
         store = {}
         saveable.save_own_variables(store)
         yield group_of(path), saveable, store
+    for path, generator in seeds(model):
+        yield group_of(path), generator, {"0": generator.state}
 
 
 def write_state(file, model):
@@ -67,6 +69,10 @@ def read_state(model, source, name, skip_mismatch=False):
     with restored_on_failure(model):
         for path, saveable, stored in fitting:
             load_one(path, saveable, stored, name)
+        for path, generator in seeds(model):
+            stored = source.group(group_of(path))
+            if stored and list(stored) == ["0"] and stored.shape("0") == generator.state.shape:
+                generator.state.assign(stored["0"])
 
 
 def _stored(source, path, saveable):

@@ -6,12 +6,13 @@ are several.
 """
 
 from minikeras.core.operation import to_snake_case
+from minikeras.random.seed import SeedGenerator
 
 CONTAINERS = (list, tuple, dict, set)
 
 
 def is_saveable(x):
-    """Whether x is a layer or an optimizer; seeds and metrics are not saved."""
+    """Whether x is a layer or an optimizer; metrics are not saved, for seeds see `seeds`."""
     return hasattr(x, "save_own_variables") and not isinstance(x, type)
 
 
@@ -60,3 +61,15 @@ def _walk_container(container, path, seen):
         used[name] = count + 1
         inner = f"{path}/{name}_{count}" if count else f"{path}/{name}"
         yield from (_walk_container if inside else walk)(child, inner, seen)
+
+
+def seeds(saveable):
+    """(path, generator) of the seeds that layers hold, as attributes.
+
+    Keras has no such groups and passes over them. Here a model that is loaded draws on from where
+    it was saved: with dropout, too, a run taken up is the run that was never broken off.
+    """
+    for path, part in walk(saveable):
+        for name, value in vars(part).items():
+            if isinstance(value, SeedGenerator):
+                yield f"{path}/{name}" if path else name, value

@@ -1,8 +1,7 @@
-"""A run that goes on from a saved model ends with the bits of the run that was not interrupted.
+"""A run that goes on from a saved model ends with the bits of the run that was not interrupted,
+with dropout too: files hold seeds, which Keras's do not and Keras passes over."""
 
-Keras's files hold no seeds: with dropout that takes `BackupAndRestore`, which keeps them.
-"""
-
+import h5py
 import numpy as np
 import pytest
 
@@ -32,7 +31,8 @@ def model(optimizer):
     keras.utils.set_random_seed(4)
     made = keras.Sequential([
         keras.Input((6, 6, 1)), layers.Conv2D(4, 3, activation="relu"),
-        layers.BatchNormalization(), layers.Flatten(),
+        layers.BatchNormalization(), layers.Dropout(0.3), layers.Flatten(),
+        layers.GaussianNoise(0.1),
         layers.Dense(3, activation="softmax", dtype="float32")])
     made.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return made
@@ -70,3 +70,30 @@ def test_resumed_in_half_precision(policy, tmp_path):
     want, got = whole_and_resumed(OPTIMIZERS["adam"], tmp_path / "m.keras")
     for a, b in zip(want, got, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_seeds_in_folders_shards_and_files_without_them(tmp_path):
+    made = model("sgd")
+    run(made, 0, 1)
+    seeds = [layer.seed_generator for layer in made.layers if hasattr(layer, "seed_generator")]
+    states = [s.state.numpy() for s in seeds]
+    made.save(tmp_path / "folder", zipped=False)
+    made.save_weights(tmp_path / "w.weights.json", max_shard_size=1e-6)
+    made.save_weights(tmp_path / "w.weights.h5")
+    for load in (lambda: keras.models.load_model(tmp_path / "folder"),
+                 lambda: made.load_weights(tmp_path / "w.weights.json") or made,
+                 lambda: made.load_weights(tmp_path / "w.weights.h5") or made):
+        run(made, 0, 1)
+        loaded = load()
+        for layer, state in zip(
+                [x for x in loaded.layers if hasattr(x, "seed_generator")], states, strict=True):
+            np.testing.assert_array_equal(layer.seed_generator.state.numpy(), state)
+    with h5py.File(tmp_path / "w.weights.h5", "a") as file:
+        del file["layers/dropout/seed_generator"], file["layers/gaussian_noise/seed_generator"]
+    run(made, 0, 1)
+    after = [s.state.numpy() for s in seeds]
+    made.load_weights(tmp_path / "w.weights.h5")
+    for s, state in zip(seeds, after, strict=True):
+        np.testing.assert_array_equal(s.state.numpy(), state)
+    editor = keras.saving.KerasFileEditor(tmp_path / "w.weights.h5")
+    assert editor.compare(made)["status"] == "success"
