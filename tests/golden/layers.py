@@ -85,6 +85,25 @@ def facts(case):
     }
 
 
+def held(layer):
+    """By weight that starts with one value: it; by weight: its regularizer and constraint."""
+    initial = {w.path: array(w).ravel() for w in layer.weights}
+    return {
+        "initial": {k: float(v[0]) for k, v in initial.items() if v.size > 1 and np.ptp(v) == 0},
+        "held": [[type(w.regularizer).__name__, type(w.constraint).__name__]
+                 for w in layer.weights],
+    }
+
+
+def handling(case):
+    """How the weights begin and are held, and the losses of a call."""
+    layer = getattr(keras.layers, case.layer)(name="layer", **arguments(case))
+    layer.build(case.shape)
+    found, layer = held(layer), made(case)
+    result(case, layer, ops.convert_to_tensor(inputs(case)[0]))
+    return found | {"losses": [float(array(loss)) for loss in layer.losses]}
+
+
 def shape_of(layer, shape, hidden):
     """`compute_output_shape` with the axes `hidden` unknown; the error's type if it has none."""
     def hide(shape):

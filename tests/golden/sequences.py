@@ -1,6 +1,7 @@
 """Probes of recurrent and attention layers: outputs, gradients, configuration."""
 
 from tests.golden.formulas import integers, uniform, weight
+from tests.golden.layers import held
 from tests.golden.package import array, gradients, keras, layer_gradients
 from tests.golden.sequence_cases import CASES, Mask
 from tests.golden.store import config
@@ -98,10 +99,23 @@ def without_masks(case):
     return type(case)(case.make, {k: plain(v) for k, v in case.args.items()})
 
 
-def every():
+def handling(case):
+    """How the weights begin and are held, and the losses of a call."""
+    keras.utils.clear_session()
+    layer = case.make(keras.layers)
+    xs = [ops.convert_to_tensor(uniform(shape, 10 + i))
+          for i, shape in enumerate(shapes(case.args))]
+    called(case, layer, xs)
+    found = held(layer)
+    layer, xs = made(case)
+    called(case, layer, [ops.convert_to_tensor(x) for x in xs])
+    return found | {"losses": [float(array(loss)) for loss in layer.losses]}
+
+
+def every(cases=CASES):
     """Values and facts of all cases, as stored."""
     arrays, data = {}, {}
-    for name, case in CASES.items():
+    for name, case in cases.items():
         arrays |= {f"{name}: {k}": v for k, v in values(case).items()}
         data[name] = facts(case)
     return arrays, data

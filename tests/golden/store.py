@@ -61,3 +61,9 @@ def config(value):
 def rounded(value):
     """A configuration with its floats to seven digits: Keras keeps some as float32."""
     return json.loads(json.dumps(value), parse_float=lambda x: float(f"{float(x):.7g}"))
+
+
+def check_handling(got, want):
+    """Asserts that weights begin and are held, and calls lose, as they do there."""
+    assert (got["initial"], got["held"]) == (want["initial"], want["held"])
+    np.testing.assert_allclose(got["losses"], want["losses"], rtol=1e-5)

@@ -63,6 +63,11 @@ def test_quantization_is_refused(make):
         make(quantization_config={"class_name": "Int8QuantizationConfig"})
 
 
+def test_columns_of_quantized_kernels_are_refused():
+    with pytest.raises(NotImplementedError, match="[Qq]uantization"):
+        layers.EinsumDense("ab,bc->ac", 2, gptq_unpacked_column_size=2)
+
+
 # ---------------------------------------------------------------- EinsumDense
 EQUATIONS = [
     ("ab,bc->ac", (2, 4), 3, "c"), ("abc,cd->abd", (2, 3, 4), (None, 5), "d"),

@@ -349,3 +349,12 @@ def test_spectral_normalization_refuses():
         layers.SpectralNormalization(3)
     with pytest.raises(ValueError, match="ReLU has no attribute 'kernel' nor 'embeddings'"):
         layers.SpectralNormalization(layers.ReLU())(np.ones((2, 3), "float32"))
+
+
+def test_synchronized_is_over_one_replica():
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
+    layer = layers.BatchNormalization(synchronized=True)
+    again = layers.BatchNormalization.from_config(layer.get_config())
+    assert again.synchronized and layer.get_config()["synchronized"]
+    want = layers.BatchNormalization()(x, training=True).numpy()
+    np.testing.assert_array_equal(again(x, training=True).numpy(), want)

@@ -145,6 +145,25 @@ def test_stateful_batches_continue_each_other(kind):
     assert len(layer.weights) == 3 and len(layer.trainable_variables) == 3
 
 
+@pytest.mark.parametrize("rank", [0, 1, 2, 3])
+def test_stateful_loops_over_any_cell_continue(rank):
+    x = np.random.default_rng(0).normal(size=(2, 5, *[4] * rank, 3)).astype("float32")
+
+    def make(**arguments):
+        layer = layers.RNN(layers.GRUCell(2), **arguments) if rank == 0 else getattr(
+            layers, f"ConvLSTM{rank}D")(2, 2, padding="same", **arguments)
+        layer.build(x.shape)
+        return layer
+
+    layer, whole = make(stateful=True), make()
+    whole.set_weights(layer.get_weights())
+    want = whole(x).numpy()
+    for _ in range(2):
+        layer(x[:, :3])
+        np.testing.assert_allclose(layer(x[:, 3:]).numpy(), want, rtol=1e-5, atol=1e-6)
+        layer.reset_state()
+
+
 def test_stateful_layers_in_a_model():
     inputs = keras.Input(batch_shape=(2, 5, 3))
     layer = layers.LSTM(4, stateful=True)

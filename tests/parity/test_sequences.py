@@ -6,12 +6,14 @@ import pytest
 
 from tests.golden import sequences, store
 from tests.golden.package import array, keras
-from tests.golden.sequence_cases import CASES
+from tests.golden.sequence_cases import CASES as PLAIN
+from tests.golden.sequence_cases_options import CASES as OPTIONS
 
 # Keras infers twice the forward layer's size, whatever the backward layer's.
 WRONG_THERE = {"Bidirectional backward_layer"}
-ARRAYS = store.load_arrays("sequences")
-FACTS = store.load_json("sequences")
+CASES = PLAIN | OPTIONS
+ARRAYS = store.load_arrays("sequences") | store.load_arrays("layers_options")
+FACTS = store.load_json("sequences") | store.load_json("layers_options")
 
 
 def stored(name):
@@ -20,7 +22,7 @@ def stored(name):
 
 
 def test_every_case_has_values():
-    assert set(FACTS) == set(CASES)
+    assert set(CASES) <= set(FACTS)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -40,9 +42,14 @@ def test_configuration_and_shapes(name):
         scores = CASES[name].args.get("return_attention_scores")
         if key == "symbolic" and scores:  # Keras infers (T, T) for scores of (T, S)
             got[key], value = got[key][:1], value[:1]
-        if key == "symbolic" and name in WRONG_THERE:
+        if key == "handling" or key == "symbolic" and name in WRONG_THERE:
             continue
         assert store.rounded(got[key]) == store.rounded(value), key
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_weights_and_losses(name):
+    store.check_handling(sequences.handling(CASES[name]), FACTS[name]["handling"])
 
 
 @pytest.mark.parametrize("name", CASES)
