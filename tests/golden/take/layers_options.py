@@ -14,4 +14,4 @@ for probe, cases in ((layers, CASES), (sequences, SEQUENCES)):
         part |= found
     handled |= {name: probe.handling(case) for name, case in cases.items()}
 store.save_arrays("layers_options", arrays)
-store.save_json("layers_options", {n: facts | {"handling": handled[n]} for n, facts in data.items()})
+store.save_json("layers_options", {n: v | {"handling": handled[n]} for n, v in data.items()})
