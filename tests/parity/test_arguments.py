@@ -103,7 +103,8 @@ def test_every_argument_is_in_a_row(name):
     assert missing == set(ELSEWHERE.get(name, ()))
 
 
-@pytest.mark.parametrize("place", {p for found in ELSEWHERE.values() for p in found.values()})
+@pytest.mark.parametrize("place", sorted({
+    p for found in ELSEWHERE.values() for p in found.values()}))
 def test_the_other_tests_are_there(place):
     path, name = place.split("::")
     assert f"def {name}(" in (TESTS / path).read_text(encoding="utf-8")
