@@ -130,6 +130,7 @@ class Convolution(LowRank, Kernel):
         dilation_rate: spacing of the window's elements.
         groups: number of groups of channels that are convolved by themselves.
         activation, use_bias, *_initializer, *_regularizer, *_constraint: as in Dense.
+        **kwargs: of Layer; lora_rank and lora_alpha, as in Dense.
 
     Kernel: (*kernel_size, input_channels / groups, filters).
 
@@ -173,6 +174,7 @@ class Convolution(LowRank, Kernel):
         shape = (*self.kernel_size, channels // self.groups, self.filters)
         self.kernel = weight(self, "kernel", shape)
         self._build_end(channels, self.filters)
+        self._adapt()
         self.compute_output_shape(input_shape)
 
     def convolution_op(self, inputs, kernel):

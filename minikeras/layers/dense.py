@@ -67,7 +67,9 @@ class Dense(LowRank, Layer):
     ):
         if quantization_config:
             raise NotImplementedError(NO_QUANTIZATION)
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        super().__init__(
+            activity_regularizer=activity_regularizer, lora_rank=lora_rank,
+            lora_alpha=lora_alpha, **kwargs)
         self.units = positive_int(self, "units", units)
         self.activation, self.use_bias = activations.get(activation), use_bias
         set_weight_options(
@@ -76,7 +78,6 @@ class Dense(LowRank, Layer):
             kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
         )
         self.quantization_config = None
-        self._set_lora(lora_rank, lora_alpha)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
         self.bias = None
@@ -103,7 +104,7 @@ class Dense(LowRank, Layer):
         return (*input_shape[:-1], self.units)
 
     def get_config(self):
-        config = self._lora_config(super().get_config())
+        config = super().get_config()
         if self.activity_regularizer is None:
             del config["activity_regularizer"]
         return config

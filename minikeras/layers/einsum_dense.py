@@ -143,14 +143,13 @@ class EinsumDense(LowRank, Layer):
     ):
         if gptq_unpacked_column_size or quantization_config:
             raise NotImplementedError(NO_QUANTIZATION)
-        super().__init__(**kwargs)
+        super().__init__(lora_rank=lora_rank, lora_alpha=lora_alpha, **kwargs)
         parse(equation)
         self.equation, self.bias_axes = equation, bias_axes
         self.partial_output_shape = (
             (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         )
         self.activation = activations.get(activation)
-        self._set_lora(lora_rank, lora_alpha)
         set_weight_options(
             self, kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
@@ -181,7 +180,6 @@ class EinsumDense(LowRank, Layer):
 
     def get_config(self):
         config = super().get_config()
-        config = self._lora_config(config)
         config.pop("gptq_unpacked_column_size", None)
         config.setdefault("activity_regularizer", None)
         return config

@@ -42,7 +42,7 @@ class Embedding(LowRank, Layer):
         length = kwargs.pop("input_length", None)
         if length is not None and "input_shape" not in kwargs:
             kwargs["input_shape"] = (length,) if isinstance(length, int) else tuple(length)
-        super().__init__(**kwargs)
+        super().__init__(lora_rank=lora_rank, lora_alpha=lora_alpha, **kwargs)
         self.input_dim = positive_int(self, "input_dim", input_dim)
         self.output_dim = positive_int(self, "output_dim", output_dim)
         set_weight_options(
@@ -52,7 +52,6 @@ class Embedding(LowRank, Layer):
         )
         self.mask_zero, self.supports_masking, self.autocast = mask_zero, mask_zero, False
         self.quantization_config = None
-        self._set_lora(lora_rank, lora_alpha)
         if weights is not None:
             self.build()
             self.set_weights(weights if isinstance(weights, list) else [weights])
@@ -78,7 +77,6 @@ class Embedding(LowRank, Layer):
 
     def get_config(self):
         config = super().get_config()
-        config = self._lora_config(config)
         config.pop("weights", None)
         config.setdefault("activity_regularizer", None)
         config.setdefault("quantization_config", None)

@@ -25,14 +25,15 @@ class LowRank:
     lora_rank = lora_alpha = None
     lora_enabled = False
 
-    def _set_lora(self, rank, alpha):
-        self._lora_wanted = rank, alpha
+    def __init__(self, *, lora_rank=None, lora_alpha=None, **kwargs):
+        super().__init__(**kwargs)
+        self.lora_rank = lora_rank
+        self.lora_alpha = lora_rank if lora_alpha is None else lora_alpha
 
     def _adapt(self):
         """To be called at the end of `build`: LoRA, if the constructor asked for it."""
-        rank, alpha = getattr(self, "_lora_wanted", (None, None))
-        if rank:
-            self._enable(rank, alpha, "he_uniform", "zeros")
+        if self.lora_rank:
+            self._enable(self.lora_rank, self.lora_alpha, "he_uniform", "zeros")
 
     def enable_lora(
         self, rank, lora_alpha=None, a_initializer="he_uniform", b_initializer="zeros",
@@ -82,11 +83,12 @@ class LowRank:
         a, b = (getattr(self, f"lora_{self.adapted}_{x}") for x in "ab")
         return self._adapted_weight + (self.lora_alpha / self.lora_rank) * ops.matmul(a, b)
 
-    def _lora_config(self, config):
-        """The configuration, with LoRA's arguments only where it is enabled."""
+    def get_config(self):
+        """The configuration, with LoRA's arguments only where it is asked for or enabled."""
+        config = super().get_config()
         for name in ("lora_rank", "lora_alpha"):
             config.pop(name, None)
-            if self.lora_enabled:
+            if self.lora_rank:
                 config[name] = getattr(self, name)
         return config
 

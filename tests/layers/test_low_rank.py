@@ -11,7 +11,8 @@ MAKE = {
     "einsum": lambda **o: (layers.EinsumDense("abc,cde->abde", (None, 2, 3), **o),
                            np.ones((2, 5, 4), "float32"), "kernel"),
     "embedding": lambda **o: (layers.Embedding(5, 3, **o), np.array([[0, 4]]), "embeddings"),
-    "convolution": lambda: (layers.Conv2D(3, 2), np.ones((1, 5, 5, 2), "float32"), "kernel"),
+    "convolution": lambda **o: (layers.Conv2D(3, 2, **o),
+                                np.ones((1, 5, 5, 2), "float32"), "kernel"),
 }
 
 
@@ -51,10 +52,10 @@ def test_both_matrices_get_gradients(name):
     assert all(np.asarray(g).any() for g in grads)
 
 
-@pytest.mark.parametrize("name", ["dense", "einsum", "embedding"])
+@pytest.mark.parametrize("name", MAKE)
 def test_by_the_constructor_and_in_the_configuration(name):
     layer, x, weight = MAKE[name](lora_rank=2)
-    assert "lora_rank" not in layer.get_config()
+    assert (layer.lora_rank, layer.lora_enabled, layer.get_config()["lora_rank"]) == (2, False, 2)
     layer(x)
     config = layer.get_config()
     assert (config["lora_rank"], config["lora_alpha"], layer.lora_enabled) == (2, 2, True)

@@ -17,14 +17,13 @@ from tests.golden.package import array, keras
 CASES = layer_cases.CASES | layer_cases_more.CASES | layer_cases_options.CASES
 # Values of Keras that are not the definition's: rows of its sparsemax can add up to 0, not to 1.
 DIFFERENT = {"Activation activation=sparsemax"}
-# Keras's build sets lora_alpha to the rank, and its unrolled loops repeat the last output where
-# zero_output_for_mask asks for 0: minikeras heeds both, so these values are not held against it.
+# Keras's Dense and Embedding set lora_alpha to the rank in build, and its unrolled loops repeat the
+# last output where zero_output_for_mask asks for 0: minikeras heeds both.
 LOW_RANK = {name for name, case in layer_cases_options.CASES.items()
-            if "lora_rank" in case.arguments}
+            if "lora_rank" in case.arguments and case.layer in ("Dense", "Embedding")}
 OTHER_VALUES = LOW_RANK | {name for name, case in layer_cases_options.CASES.items()
                            if "unroll" in case.arguments}
-# Keras's SimpleRNN ignores its activity_regularizer, and what it says of low rank before build
-# differs: minikeras names it once it is there.
+# Keras's SimpleRNN ignores its activity_regularizer.
 OTHER_FACTS = LOW_RANK | {
     name for name, case in layer_cases_options.CASES.items()
     if case.layer == "SimpleRNN" and "activity_regularizer" in case.arguments}
