@@ -13,24 +13,14 @@ import time
 import numpy as np
 
 import minikeras as keras
+from benchmarks.cases import article
 
 POLICIES = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
 def network():
     """The article's network; its probabilities and loss are float32 under every policy."""
-    layers = keras.layers
-    model = keras.Sequential([
-        keras.Input((28, 28, 1)),
-        layers.Conv2D(32, 3, activation="relu"),
-        layers.MaxPooling2D(),
-        layers.Conv2D(64, 3, activation="relu"),
-        layers.MaxPooling2D(),
-        layers.Conv2D(64, 3, activation="relu"),
-        layers.Flatten(),
-        layers.Dense(64, activation="relu"),
-        layers.Dense(10, activation="softmax", dtype="float32"),
-    ])
+    model = article(keras, dtype="float32")
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 

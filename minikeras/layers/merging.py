@@ -108,17 +108,17 @@ class Fold(Merge):
 
 
 class MaskedFold(Fold):
-    """A Fold that leaves the masked steps of an input out, where its inputs carry masks."""
+    """A Fold that leaves the masked steps of an input out, where its inputs carry masks.
+
+    Subclasses have `merge_seen(inputs, masks)`: the result where the masks, each of the inputs'
+    rank or None, say what counts.
+    """
 
     def call(self, inputs):
         masks = [_mask_like(x) for x in self._listed(inputs)]
         if all(m is None for m in masks):
             return super().call(inputs)
         return self.merge_seen(_same_rank(inputs), masks)
-
-    def merge_seen(self, inputs, masks):
-        """The result where masks, of the inputs' rank or None, say what counts."""
-        raise NotImplementedError
 
 
 def _mask_like(x):
